@@ -1,0 +1,203 @@
+// Placing rounds in journal files.
+#include "store/journal.h"
+
+#include <algorithm>
+#include <cstdio>
+
+#include "base/log.h"
+
+namespace strandlog::store {
+namespace {
+
+// A round whose payload is at most this long carries it behind its head when that saves a page:
+// copying it once more costs less than writing another page.
+constexpr uint64_t kInlineBytes = kPageBytes;
+constexpr uint64_t kPayloadAlignment = 64;
+
+uint64_t align(uint64_t bytes) {
+  return (bytes + kPayloadAlignment - 1) / kPayloadAlignment * kPayloadAlignment;
+}
+
+bool goes_inline(uint64_t head_bytes, uint64_t payload_bytes, size_t pieces) {
+  return pieces == 1 && payload_bytes <= kInlineBytes &&
+         page_up(align(head_bytes) + payload_bytes) < page_up(head_bytes) + page_up(payload_bytes);
+}
+
+std::string path_of(uint64_t name) {
+  char text[40];
+  std::snprintf(text, sizeof text, "%s/%08llu.jnl", kJournalDirectory,
+                static_cast<unsigned long long>(name));
+  return text;
+}
+
+uint64_t name_of(const std::string& path) {
+  uint64_t name = 0;
+  for (char c : path.substr(path.rfind('/') + 1)) {
+    if (c < '0' || c > '9') break;
+    name = name * 10 + static_cast<uint64_t>(c - '0');
+  }
+  return name;
+}
+
+}  // namespace
+
+void Journal::adopt(const JournalScan& scan, JournalEnd end) {
+  for (const ScannedFile& scanned : scan.files) {
+    auto file = std::make_unique<File>();
+    file->path = scanned.path;
+    file->handle = scanned.handle;
+    file->bytes = scanned.bytes;
+    file->in_use = scanned.header.has_value();
+    if (scanned.header) {
+      file->sequence = scanned.header->sequence;
+      file->salt = scanned.header->salt;
+      next_sequence_ = std::max(next_sequence_, file->sequence + 1);
+    }
+    next_name_ = std::max(next_name_, name_of(file->path) + 1);
+    bytes_ += file->bytes;
+    files_.push_back(std::move(file));
+  }
+  for (const ChainLink& link : scan.chain) {
+    if (link.found) files_[link.found->file]->last_round = link.number;
+  }
+  next_ = scan.highest.plus(1);
+  previous_ = end.last;
+  before_previous_ = end.before_last;
+  previous_items_ = std::move(end.last_items);
+  if (scan.files_in_use == 0) return;
+  // The file used last goes on even when it holds nothing but a round that was cut: in any other
+  // order of use that round would seem to come after the next one.
+  active_ = files_[scan.files_in_use - 1].get();
+  position_ = end.file + 1 == scan.files_in_use ? end.position : kJournalHeaderBytes;
+}
+
+Result<Journal::File*> Journal::create_file(uint64_t bytes) {
+  auto file = std::make_unique<File>();
+  file->path = path_of(next_name_);
+  file->bytes = page_up(std::max(bytes, options_.file_bytes));
+  ASSIGN(file->handle, disk_.open(file->path, OpenMode::kWriteDirect));
+  TRY(disk_.allocate(file->handle, file->bytes));
+  TRY(disk_.flush(file->handle));
+  TRY(disk_.flush_directory(kJournalDirectory));
+  ++next_name_;
+  bytes_ += file->bytes;
+  files_.push_back(std::move(file));
+  return files_.back().get();
+}
+
+Result<Journal::File*> Journal::free_file(uint64_t bytes) {
+  for (auto& file : files_) {
+    if (file->in_use) continue;
+    if (file->bytes >= bytes && file->bytes >= options_.file_bytes) return file.get();
+    uint64_t grown = page_up(std::max(bytes, options_.file_bytes));
+    TRY(disk_.allocate(file->handle, grown));
+    TRY(disk_.flush(file->handle));
+    bytes_ += grown - file->bytes;
+    file->bytes = grown;
+    return file.get();
+  }
+  return create_file(bytes);
+}
+
+Result<void> Journal::begin_file(uint64_t round_bytes) {
+  ASSIGN(File * file, free_file(kJournalHeaderBytes + round_bytes));
+  file->in_use = true;
+  file->sequence = next_sequence_++;
+  file->salt = random_.next();
+  active_ = file;
+  position_ = kJournalHeaderBytes;
+  header_due_ = true;
+  return {};
+}
+
+std::shared_ptr<Pages> Journal::head_memory(uint64_t bytes) {
+  for (auto& memory : heads_) {
+    if (memory.use_count() > 1) continue;
+    if (memory->size() < bytes) memory = std::make_shared<Pages>(bytes);
+    return memory;
+  }
+  heads_.push_back(std::make_shared<Pages>(bytes));
+  return heads_.back();
+}
+
+Result<RoundWrite> Journal::place(RoundContent content) {
+  RoundHead head;
+  head.items = std::move(content.items);
+  head.repeat = std::move(previous_items_);
+  RoundFixed& f = head.fixed;
+  uint64_t head_bytes = round_head_bytes(head.items.size(), head.repeat.size());
+  bool inlined = goes_inline(head_bytes, content.payload_bytes, content.payload.size());
+  uint64_t payload_at = inlined ? align(head_bytes) : page_up(head_bytes);
+  uint64_t head_pages = inlined ? page_up(payload_at + content.payload_bytes) : payload_at;
+  uint64_t total = head_pages;
+  if (!inlined) {
+    for (const Bytes& piece : content.payload) total += piece.size();
+  }
+  CHECK(total <= kMaxRoundBytes);
+  if (!active_ || content.has_image || position_ + total > active_->bytes) {
+    if (auto begun = begin_file(total); !begun.ok()) {
+      previous_items_ = std::move(head.repeat);
+      return begun.error();
+    }
+  }
+  f = {boot_epoch_,
+       next_,
+       previous_,
+       before_previous_,
+       active_->sequence,
+       0,
+       static_cast<uint32_t>(payload_at),
+       static_cast<uint32_t>(total),
+       0,
+       0,
+       content.has_image};
+
+  uint64_t header_bytes = header_due_ ? kJournalHeaderBytes : 0;
+  auto memory = head_memory(header_bytes + head_pages);
+  MutableByteView whole = memory->view().first(header_bytes + head_pages);
+  if (header_due_) {
+    encode_journal_header(
+        {options_.store, active_->sequence, active_->salt, boot_epoch_, active_->bytes},
+        whole.first(kJournalHeaderBytes));
+  }
+  MutableByteView round = whole.subspan(header_bytes);
+  encode_round_head(head, active_->salt, round);
+  std::memset(round.data() + head_bytes, 0, round.size() - head_bytes);
+  if (inlined) {
+    std::memcpy(round.data() + payload_at, content.payload[0].data(), content.payload_bytes);
+  }
+
+  RoundWrite write{next_, active_->handle, position_ - header_bytes, {}, total};
+  write.pieces.emplace_back(memory, whole);
+  if (!inlined)
+    std::move(content.payload.begin(), content.payload.end(), std::back_inserter(write.pieces));
+  active_->last_round = next_;
+  position_ += total;
+  header_due_ = false;
+  before_previous_ = previous_;
+  previous_ = next_;
+  next_ = next_.plus(1);
+  previous_items_ = repeat_of(head.items);
+  return write;
+}
+
+void Journal::release(RoundNumber number) {
+  for (auto& file : files_) {
+    if (file.get() != active_ && file->in_use && file->last_round <= number) file->in_use = false;
+  }
+}
+
+bool Journal::would_release(RoundNumber number) const {
+  return std::any_of(files_.begin(), files_.end(), [&](auto& file) {
+    return file.get() != active_ && file->in_use && file->last_round <= number;
+  });
+}
+
+uint64_t Journal::free_files() const {
+  auto unused = std::count_if(files_.begin(), files_.end(), [](auto& f) { return !f->in_use; });
+  uint64_t more =
+      options_.max_bytes > bytes_ ? (options_.max_bytes - bytes_) / options_.file_bytes : 0;
+  return static_cast<uint64_t>(unused) + more;
+}
+
+}  // namespace strandlog::store

@@ -1,0 +1,105 @@
+// Journal: the files rounds are written to, one after the other, and used again when no longer
+// needed.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/env.h"
+#include "store/journal_format.h"
+#include "store/journal_scan.h"
+
+namespace strandlog::store {
+
+struct JournalOptions {
+  StoreId store;
+  uint64_t file_bytes = 0;
+  uint64_t max_bytes = 0;  ///< of all files; exceeded only by what was accepted before
+};
+
+/// What a round is made of. Item positions are relative to the payload.
+struct RoundContent {
+  std::vector<Item> items;
+  std::vector<Bytes> payload;  ///< whole pages, zero-padded
+  uint64_t payload_bytes = 0;  ///< without the last padding
+  bool has_image = false;      ///< begins a new file
+};
+
+/// A round ready for the disk: one write at one place, then one flush.
+struct RoundWrite {
+  RoundNumber number;
+  FileHandle file;
+  uint64_t position = 0;
+  std::vector<Bytes> pieces;
+  uint64_t bytes = 0;
+};
+
+/// Where a scanned journal goes on, and what its next round repeats.
+struct JournalEnd {
+  RoundNumber last;  ///< 0: it holds no round
+  RoundNumber before_last;
+  std::vector<RepeatedItem> last_items;
+  size_t file = 0;                          ///< in JournalScan::files
+  uint64_t position = kJournalHeaderBytes;  ///< behind the last round
+};
+
+/// One shard's thread. At most one round may be under way at a time.
+class Journal {
+ public:
+  Journal(Disk& disk, Random& random, const JournalOptions& options)
+      : disk_(disk), random_(random), options_(options) {}
+
+  /// Continues a scanned journal, taking over its files.
+  void adopt(const JournalScan& scan, JournalEnd end);
+  void set_boot_epoch(BootEpoch epoch) { boot_epoch_ = epoch; }
+
+  /// The number the next round will have.
+  RoundNumber next_number() const { return next_; }
+  /// Gives the round its number and place. May create a file, which blocks. The content's payload
+  /// must stay as it is until the write is done.
+  Result<RoundWrite> place(RoundContent content);
+  /// Rounds up to `number` are no longer needed: files holding nothing else may be used again.
+  void release(RoundNumber number);
+  /// Whether release(number) would free a file.
+  bool would_release(RoundNumber number) const;
+
+  /// Files not in use and files that may still be created.
+  uint64_t free_files() const;
+  uint64_t capacity_of_file() const { return options_.file_bytes - kJournalHeaderBytes; }
+  uint64_t bytes() const { return bytes_; }  ///< of all files
+  const StoreId& store() const { return options_.store; }
+
+ private:
+  struct File {
+    std::string path;
+    FileHandle handle;
+    uint64_t bytes = 0;
+    uint64_t sequence = 0;
+    uint64_t salt = 0;
+    bool in_use = false;
+    RoundNumber last_round;
+  };
+  Result<void> begin_file(uint64_t round_bytes);
+  Result<File*> free_file(uint64_t bytes);
+  Result<File*> create_file(uint64_t bytes);
+  std::shared_ptr<Pages> head_memory(uint64_t bytes);
+
+  Disk& disk_;
+  Random& random_;
+  JournalOptions options_;
+  BootEpoch boot_epoch_;
+  std::vector<std::unique_ptr<File>> files_;
+  File* active_ = nullptr;
+  uint64_t position_ = 0;    ///< of the next round in the active file
+  bool header_due_ = false;  ///< the active file's header goes with its first round
+  uint64_t next_sequence_ = 1;
+  uint64_t next_name_ = 1;
+  uint64_t bytes_ = 0;
+  RoundNumber next_{1}, previous_, before_previous_;
+  std::vector<RepeatedItem> previous_items_;
+  std::vector<std::shared_ptr<Pages>> heads_;  ///< memory for heads, used again
+};
+
+}  // namespace strandlog::store

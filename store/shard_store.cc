@@ -1,0 +1,397 @@
+// ShardStore: gathering, writing and finishing rounds.
+#include "store/shard_store.h"
+
+#include <algorithm>
+
+#include "base/crc32c.h"
+#include "base/log.h"
+#include "base/record_batch.h"
+#include "store/segment_cut.h"
+
+namespace strandlog::store {
+namespace {
+
+constexpr uint64_t kJournalTicket = uint64_t{1} << 62;
+constexpr size_t kMaxItems = 8192;  // a round with more is full
+constexpr size_t kMaxNoteBytes = 64u << 10;
+constexpr size_t kMaxNotes = 256;
+constexpr uint64_t kIdlePolls = 64;           // without work before a seal round is written
+constexpr uint64_t kPieceBytes = 256u << 10;  // entries of a replica worth a segment write
+
+uint64_t chunk_bytes(const StoreOptions& options) {
+  return std::clamp<uint64_t>(page_up(options.tail_cache_bytes / 4), kPageBytes, 1u << 20);
+}
+
+FilerOptions filer_options(const StoreOptions& options) {
+  FilerOptions filer;
+  filer.segment_bytes = options.segment_bytes;
+  return filer;
+}
+
+// Whether it has the shape a leader checked: then its own CRC is known to be right.
+bool looks_like_batch(ByteView body) { return decode_batch_header(body).ok(); }
+
+}  // namespace
+
+ShardStore::ShardStore(const StoreOptions& options, Disk& disk, Random& random, StoreId store)
+    : options_(options),
+      disk_(disk),
+      random_(random),
+      table_(chunk_bytes(options)),
+      journal_(disk, random,
+               {store, page_up(options.journal_file_bytes), options.journal_max_bytes}),
+      filer_(disk, filer_options(options)),
+      reads_(disk) {}
+
+Result<std::unique_ptr<Store>> Store::open(StoreOptions options, Disk& disk, Random& random,
+                                           StoreId store) {
+  auto opened = std::make_unique<ShardStore>(options, disk, random, store);
+  TRY(opened->start());
+  return std::unique_ptr<Store>(std::move(opened));
+}
+
+Result<void> ShardStore::start() {
+  RecoveryLimits limits{options_.tail_cache_bytes, filer_options(options_)};
+  ASSIGN(Recovered recovered, recover(disk_, journal_.store(), table_, journal_, limits));
+  newest_image_ = recovered.newest_image;
+  older_image_ = recovered.older_image;
+  bytes_since_checkpoint_ = recovered.bytes_after_image;
+  for (const auto& [uid, log] : table_.logs) {
+    appended_bytes_ += log.unfiled_bytes();
+    if (log.state().life == Life::kDead) dead_.push_back({uid, RoundNumber{0}});
+  }
+  boot_epoch_ = recovered.highest_epoch.plus(1);
+  do {
+    boot_id_ = BootId{random_.next()};
+  } while (boot_id_.value == 0);
+  journal_.set_boot_epoch(boot_epoch_);
+  filer_.set_boot_epoch(boot_epoch_);
+  reads_.set_boot_epoch(boot_epoch_);
+  refresh_free_bytes();
+  return write_boot_round();
+}
+
+// Nothing of this start may be announced before this round is durable.
+Result<void> ShardStore::write_boot_round() {
+  Item boot{.kind = ItemKind::kBoot, .first = Index{boot_epoch_.value}, .extra = boot_id_.value};
+  RoundContent content;
+  content.items.push_back(boot);
+  ASSIGN(RoundWrite write, journal_.place(std::move(content)));
+  uint64_t position = write.position;
+  for (const Bytes& piece : write.pieces) {
+    TRY(disk_.write(write.file, position, piece));
+    position += piece.size();
+  }
+  TRY(disk_.flush(write.file));
+  durable_ = write.number;
+  return {};
+}
+
+Bytes ShardStore::note(const std::string& name) const {
+  auto found = table_.notes.find(name);
+  return found == table_.notes.end() ? Bytes{} : found->second;
+}
+
+// ------------------------------------------------------------------------- the gathering round
+
+ReplicaLog& ShardStore::in_service(Uid uid) {
+  ReplicaLog* log = table_.find(uid);
+  CHECK(log != nullptr && log->in_service());
+  return *log;
+}
+
+ReplicaLog& ShardStore::touch(Uid uid) {
+  ReplicaLog& log = in_service(uid);
+  draft_.touch(log, gathering());
+  return log;
+}
+
+void ShardStore::make(const ReplicaSpec& spec, Bytes configuration) {
+  CHECK(spec.uid.value != 0 && table_.find(spec.uid) == nullptr);
+  ReplicaLog& log = table_.add(spec);
+  log.set_configuration(Index{0}, configuration);
+  draft_.touch(log, gathering());
+  draft_.add({.kind = ItemKind::kMade, .uid = spec.uid}, encode_made(spec, configuration),
+             table_.buffer);
+}
+
+void ShardStore::set_life(Uid uid, Life life) {
+  ReplicaLog* log = table_.find(uid);
+  CHECK(log != nullptr && log->state().life != Life::kDead);
+  CHECK(!log->state().fault || life == Life::kDead);
+  draft_.touch(*log, gathering());
+  draft_.add({.kind = ItemKind::kLife, .argument = static_cast<uint16_t>(life), .uid = uid});
+  log->state().life = life;
+  if (life != Life::kDead) return;
+  filer_.end_segment(*log);
+  appended_bytes_ -= log->unfiled_bytes();
+  log->clear();
+  clip_in_flight(uid, {});
+  checkpoint_.on_dead(uid);
+  ready_.erase(uid);
+  dead_.push_back({uid, gathering()});
+}
+
+void ShardStore::set_hard_state(Uid uid, Term term, Uid vote) {
+  ReplicaState& state = touch(uid).state();
+  state.term = term;
+  state.vote = vote;
+  draft_.add({.kind = ItemKind::kHardState, .uid = uid, .term = term, .vote = vote});
+}
+
+void ShardStore::truncate(Uid uid, Index from) {
+  ReplicaLog& log = in_service(uid);
+  CHECK(from > log.state().start.index);
+  if (from > log.state().last) return;
+  touch(uid);
+  draft_.add({.kind = ItemKind::kTruncation, .uid = uid, .first = from});
+  // No byte of a segment is written twice: what comes instead begins a new one.
+  if (log.filed_to() >= from) filer_.end_segment(log);
+  uint64_t unfiled = log.unfiled_bytes();
+  if (auto cut = cut_log(disk_, log, from.previous()); !cut.ok()) {
+    set_fault(uid, cut.error().text);
+    return;
+  }
+  appended_bytes_ -= unfiled - log.unfiled_bytes();
+  clip_in_flight(uid, log.end());
+  checkpoint_.on_cut(log, filer_);
+}
+
+// Entries on their way to disk that are no longer in the log are not reported durable.
+void ShardStore::clip_in_flight(Uid uid, const LogPoint& end) {
+  if (!in_flight_) return;
+  for (RoundDurable::Touched& t : in_flight_->touched) {
+    if (t.uid != uid || t.last <= end.index) continue;
+    t.last = end.index;
+    t.last_term = end.term;
+  }
+}
+
+void ShardStore::put_note(const std::string& name, Bytes value) {
+  CHECK(value.size() <= kMaxNoteBytes);
+  draft_.add({.kind = ItemKind::kNote}, encode_note(name, value), table_.buffer);
+  table_.notes[name] = std::move(value);
+  CHECK(table_.notes.size() <= kMaxNotes);
+}
+
+EntryHeader ShardStore::append(Uid uid, const NewEntry& entry) {
+  ReplicaLog& log = touch(uid);
+  EntryHeader header = log.next_header(entry);
+  CHECK(entry.term >= log.end().term);
+  RoundBuffer::Place place = table_.buffer.take(kEntryHeaderBytes + entry.body.size());
+  MutableByteView body(place.data + kEntryHeaderBytes, entry.body.size());
+  if (!entry.body.empty()) std::memcpy(body.data(), entry.body.data(), entry.body.size());
+  if (entry.kind == EntryKind::kData && looks_like_batch(body)) {
+    stamp_batch(body, header.base_offset, header.term);
+    header.body_crc = stored_body_crc(body);
+  } else {
+    header.body_crc = crc32c(body);
+  }
+  header.chain = chain_after(log.state().chain, header);
+  std::span<uint8_t, kEntryHeaderBytes> stored(place.data, kEntryHeaderBytes);
+  encode_entry_header(header, log.state().spec.group, stored);
+
+  Item run{.kind = ItemKind::kEntries, .uid = uid};
+  run.crc = crc32c(stored, draft_.crc_before(uid, place));
+  run.bytes = static_cast<uint32_t>(kEntryHeaderBytes + body.size());
+  run.first = run.last = header.index;
+  run.term = header.term;
+  draft_.add_entries(run, place);
+  log.add(header, place.data, place.chunk);
+  appended_bytes_ += run.bytes;
+  table_.note_chunk(log, place.chunk);
+  return header;
+}
+
+Result<void> ShardStore::append_stored(Uid uid, ByteView run) {
+  ReplicaLog& log = in_service(uid);
+  TRY(log.check_run(run, headers_));
+  if (headers_.empty()) return {};
+  touch(uid);
+  RoundBuffer::Place place = table_.add_run(log, run, headers_);
+  appended_bytes_ += run.size();
+  Item item{.kind = ItemKind::kEntries, .uid = uid};
+  item.crc = draft_.crc_before(uid, place);
+  const uint8_t* at = place.data;
+  for (const EntryHeader& header : headers_) {
+    item.crc = crc32c({at, kEntryHeaderBytes}, item.crc);
+    at += kEntryHeaderBytes + header.body_bytes;
+  }
+  item.bytes = static_cast<uint32_t>(run.size());
+  item.first = headers_.front().index;
+  item.last = headers_.back().index;
+  item.term = headers_.back().term;
+  draft_.add_entries(item, place);
+  return {};
+}
+
+Result<void> ShardStore::room_for(uint64_t bytes) const {
+  uint64_t needed = options_.reserve_bytes + unsegmented_bytes() + bytes;
+  if (free_bytes_ < needed) {
+    return Error{Code::kDiskFull, "free space is " + std::to_string(free_bytes_) +
+                                      " bytes; needed are " + std::to_string(bytes) + " now, " +
+                                      std::to_string(unsegmented_bytes()) +
+                                      " already accepted and a reserve of " +
+                                      std::to_string(options_.reserve_bytes)};
+  }
+  uint64_t files = journal_.free_files();
+  uint64_t usable = files > kKeptFiles ? (files - kKeptFiles) * journal_.capacity_of_file() : 0;
+  if (table_.buffer.round_bytes() + bytes > usable) {
+    return Error{Code::kBusy, "the journal is full: " + std::to_string(journal_.bytes()) + " of " +
+                                  std::to_string(options_.journal_max_bytes) +
+                                  " bytes wait for segments; retry"};
+  }
+  return {};
+}
+
+// --------------------------------------------------------------------------------------- rounds
+
+bool ShardStore::full() const {
+  return table_.buffer.round_bytes() >= options_.round_bytes || draft_.item_count() >= kMaxItems;
+}
+
+std::vector<RoundDurable::Touched> ShardStore::take_touched() {
+  std::vector<Uid> uids = draft_.take_touched();
+  std::sort(uids.begin(), uids.end());
+  std::vector<RoundDurable::Touched> touched;
+  touched.reserve(uids.size());
+  for (Uid uid : uids) {
+    const ReplicaLog& log = *table_.find(uid);
+    touched.push_back({uid, log.state().last, log.end().term, log.state().term, log.state().vote});
+  }
+  return touched;
+}
+
+RoundContent ShardStore::take_content() {
+  RoundContent content;
+  content.items = draft_.take_items();
+  content.payload_bytes = table_.buffer.round_bytes();
+  content.payload = table_.buffer.end_round();
+  return content;
+}
+
+void ShardStore::submit() {
+  CHECK(dirty() && !writing());
+  if (failed_) return;
+  send(take_content(), false);
+  if (checkpoint_due()) begin_checkpoint();
+}
+
+void ShardStore::send(RoundContent content, bool seal) {
+  InFlight flight;
+  flight.touched = take_touched();
+  flight.seal = seal;
+  if (checkpoint_.phase() == Checkpoint::Phase::kReady) {
+    flight.image_shows = checkpoint_.shows();
+    attach_image(content);
+  }
+  auto write = journal_.place(std::move(content));
+  if (!write.ok()) {
+    fail(write.error());
+    return;
+  }
+  flight.number = write->number;
+  flight.bytes = write->bytes;
+  // An image alone is nothing a further checkpoint could shorten.
+  if (!(flight.image_shows && flight.touched.empty())) bytes_since_checkpoint_ += write->bytes;
+  in_flight_ = std::move(flight);
+  free_bytes_age_ += write->bytes;
+  DiskOp op;
+  op.kind = DiskOp::Kind::kWrite;
+  op.lane = DiskOp::Lane::kJournal;
+  op.ticket = kJournalTicket | in_flight_->number.value;
+  op.file = write->file;
+  op.position = write->position;
+  op.pieces = std::move(write->pieces);
+  op.flush_after = true;
+  disk_.submit(std::move(op));
+}
+
+void ShardStore::finish_round(const DiskDone& done) {
+  if (!done.result.ok()) {
+    fail(done.result.error());
+    return;
+  }
+  InFlight flight = std::move(*in_flight_);
+  in_flight_.reset();
+  durable_ = flight.number;
+  sealed_ = flight.seal;
+  idle_polls_ = 0;
+  for (const RoundDurable::Touched& t : flight.touched) {
+    ReplicaLog& log = *table_.find(t.uid);
+    if (log.state().life == Life::kDead) continue;
+    log.state().durable = std::max(log.state().durable, t.last);
+    if (log.unfiled_bytes() >= std::min(kPieceBytes, options_.segment_bytes / 2)) {
+      ready_.insert(t.uid);
+    }
+  }
+  if (flight.image_shows) {
+    older_image_ = newest_image_;
+    newest_image_ = *flight.image_shows;
+    journal_.release(older_image_);
+    ++figures_.checkpoints;
+  }
+  ++figures_.rounds;
+  figures_.round_bytes += flight.bytes;
+  events_.push_back(RoundDurable{flight.number, std::move(flight.touched)});
+}
+
+// A failed write or flush is never tried again: what the disk holds is unknown from here on.
+void ShardStore::fail(Error error) {
+  if (failed_) return;
+  failed_ = true;
+  LOG(kError, "store failed", kv("reason", error.text));
+  events_.push_back(StoreFailed{std::move(error)});
+}
+
+// A last round that another follows is provably whole; without a seal, damage to the last round
+// looks like a torn write.
+void ShardStore::seal_when_idle() {
+  if (sealed_ || failed_ || writing() || dirty()) return;
+  if (++idle_polls_ < kIdlePolls) return;
+  RoundContent content;
+  content.items.push_back({.kind = ItemKind::kSeal});
+  send(std::move(content), true);
+}
+
+void ShardStore::set_fault(Uid uid, const std::string& why) {
+  ReplicaLog* log = table_.find(uid);
+  if (!log || !log->in_service()) return;
+  table_.set_fault(uid, why);
+  ready_.erase(uid);
+  events_.push_back(ReplicaFault{uid, why});
+}
+
+void ShardStore::refresh_free_bytes() {
+  if (auto bytes = disk_.free_bytes(); bytes.ok()) free_bytes_ = *bytes;
+  free_bytes_age_ = 0;
+}
+
+void ShardStore::poll(std::vector<StoreEvent>& events) {
+  done_.clear();
+  disk_.poll(done_);
+  for (const DiskDone& done : done_) {
+    if (in_flight_ && done.ticket == (kJournalTicket | in_flight_->number.value)) {
+      finish_round(done);
+    } else {
+      on_disk_done(done);
+    }
+  }
+  if (!failed_) background();
+  seal_when_idle();
+  std::move(events_.begin(), events_.end(), std::back_inserter(events));
+  events_.clear();
+}
+
+Store::Figures ShardStore::figures() const {
+  Figures figures = figures_;
+  figures.journal_bytes = journal_.bytes();
+  figures.tail_cache_bytes = table_.buffer.bytes();
+  figures.free_bytes = free_bytes_;
+  figures.unsegmented_bytes = unsegmented_bytes();
+  figures.segment_bytes_written = filer_.bytes_written();
+  figures.disk_reads = reads_.disk_reads();
+  return figures;
+}
+
+}  // namespace strandlog::store

@@ -1,0 +1,130 @@
+// ShardStore: the class behind Store::open(); it puts table, journal and rounds together.
+#pragma once
+
+#include <deque>
+#include <memory>
+#include <optional>
+#include <set>
+
+#include "store/checkpoint.h"
+#include "store/journal.h"
+#include "store/recovery.h"
+#include "store/replica_table.h"
+#include "store/round_draft.h"
+#include "store/segment_filer.h"
+#include "store/segment_reads.h"
+#include "store/store.h"
+
+namespace strandlog::store {
+
+class ShardStore final : public Store {
+ public:
+  ShardStore(const StoreOptions& options, Disk& disk, Random& random, StoreId store);
+  /// Restores, and makes the boot round durable. Blocks.
+  Result<void> start();
+
+  BootEpoch boot_epoch() const override { return boot_epoch_; }
+  BootId boot_id() const override { return boot_id_; }
+  const std::map<Uid, ReplicaState>& replicas() const override { return table_.states; }
+  Bytes note(const std::string& name) const override;
+
+  void make(const ReplicaSpec& spec, Bytes configuration) override;
+  void set_life(Uid uid, Life life) override;
+  void set_hard_state(Uid uid, Term term, Uid vote) override;
+  void truncate(Uid uid, Index from) override;
+  void put_note(const std::string& name, Bytes value) override;
+  EntryHeader append(Uid uid, const NewEntry& entry) override;
+  Result<void> append_stored(Uid uid, ByteView run) override;
+  Result<void> room_for(uint64_t bytes) const override;
+
+  bool dirty() const override { return !draft_.empty(); }
+  bool full() const override;
+  bool writing() const override { return in_flight_.has_value(); }
+  RoundNumber gathering() const override { return journal_.next_number(); }
+  RoundNumber durable() const override { return durable_; }
+  void submit() override;
+  void poll(std::vector<StoreEvent>& events) override;
+
+  Result<bool> read(const ReadRequest& request, uint64_t ticket, ReadResult& result) override;
+  std::optional<Term> term_at(Uid uid, Index index) const override;
+  std::optional<Offset> next_offset_at(Uid uid, Index index) const override;
+  Figures figures() const override;
+
+ private:
+  static constexpr uint64_t kKeptFiles = 2;  ///< journal files that appends may not use up
+  struct InFlight {
+    RoundNumber number;
+    uint64_t bytes = 0;
+    std::vector<RoundDurable::Touched> touched;  ///< by uid
+    bool seal = false;
+    std::optional<RoundNumber> image_shows;  ///< it carries a base image of that round's state
+  };
+  /// A replica that died in a round; its files go when that is durable.
+  struct Dead {
+    Uid uid;
+    RoundNumber round;
+  };
+
+  ReplicaLog& in_service(Uid uid);
+  ReplicaLog& touch(Uid uid);
+  std::vector<RoundDurable::Touched> take_touched();
+  void clip_in_flight(Uid uid, const LogPoint& end);
+  RoundContent take_content();
+  void send(RoundContent content, bool seal);
+  void finish_round(const DiskDone& done);
+  void seal_when_idle();
+  void set_fault(Uid uid, const std::string& why);
+
+  // ---- store_background.cc: segments, checkpoints, memory
+  void on_disk_done(const DiskDone& done);
+  void background();
+  void file_ready();
+  void evict();
+  bool may_drop_oldest();
+  void bury();
+  bool checkpoint_due() const;
+  void begin_checkpoint();
+  void attach_image(RoundContent& content);
+  void check(Result<void> result);
+
+  // ---- store_reading.cc
+  void fail(Error error);
+  void refresh_free_bytes();
+  uint64_t unsegmented_bytes() const { return appended_bytes_ - filer_.filed_bytes(); }
+  Result<void> write_boot_round();
+  void read_from_memory(const ReplicaLog& log, Index first, Index last, uint64_t max_bytes,
+                        ReadResult& result) const;
+  Result<bool> read_from_segments(const ReplicaLog& log, const ReadRequest& request, Index last,
+                                  uint64_t ticket);
+
+  StoreOptions options_;
+  Disk& disk_;
+  Random& random_;
+  ReplicaTable table_;
+  Journal journal_;
+  SegmentFiler filer_;
+  SegmentReads reads_;
+  Checkpoint checkpoint_;
+  std::set<Uid> ready_;  ///< have a piece's worth of entries to file
+  std::vector<Dead> dead_;
+  RoundNumber newest_image_, older_image_;  ///< what the durable base images show
+  uint64_t bytes_since_checkpoint_ = 0;
+  uint64_t polls_ = 0;
+  uint64_t appended_bytes_ = 0;  ///< of entries ever put in memory, less those taken back unfiled
+  RoundDraft draft_;
+  std::optional<InFlight> in_flight_;
+  BootEpoch boot_epoch_;
+  BootId boot_id_;
+  RoundNumber durable_;
+  uint64_t idle_polls_ = 0;
+  bool sealed_ = true;  ///< nothing but seals since the last round worth protecting
+  bool failed_ = false;
+  uint64_t free_bytes_ = 0;
+  uint64_t free_bytes_age_ = 0;  ///< bytes written since it was read
+  std::deque<StoreEvent> events_;
+  std::vector<DiskDone> done_;
+  std::vector<EntryHeader> headers_;
+  Figures figures_;
+};
+
+}  // namespace strandlog::store

@@ -1,0 +1,147 @@
+// ShardStore: what goes on behind the rounds: segments, checkpoints, memory, files of the dead.
+#include <algorithm>
+
+#include "base/log.h"
+#include "store/shard_store.h"
+
+namespace strandlog::store {
+namespace {
+
+constexpr uint64_t kRemoveTicket = uint64_t{1} << 59;
+constexpr uint64_t kFreeBytesAge = 8u << 20;
+constexpr uint64_t kRetryPolls = 64;  // between attempts to write what the disk had no room for
+
+}  // namespace
+
+// Damage of one replica was dealt with where it was found; what is left stops the store.
+void ShardStore::check(Result<void> result) {
+  if (!result.ok()) fail(result.error());
+}
+
+void ShardStore::on_disk_done(const DiskDone& done) {
+  if ((done.ticket & SegmentFiler::kTicket) != 0) {
+    auto uid = filer_.on_done(done);
+    if (!uid.ok()) {
+      fail(uid.error());
+    } else if (*uid) {
+      checkpoint_.on_filed(**uid, filer_);
+    }
+  } else if ((done.ticket & SegmentReads::kTicket) != 0) {
+    auto finished = reads_.on_done(done);
+    if (!finished) return;
+    if (!finished->done.result.ok()) set_fault(finished->uid, finished->done.result.error().text);
+    events_.push_back(std::move(finished->done));
+  } else if (done.ticket == kRemoveTicket && !done.result.ok()) {
+    LOG(kWarn, "segment not removed", kv("reason", done.result.error().text));
+  }
+}
+
+void ShardStore::background() {
+  ++polls_;
+  bool retry_now = filer_.must_retry() && polls_ % kRetryPolls == 0;
+  if (free_bytes_age_ >= kFreeBytesAge || retry_now) refresh_free_bytes();
+  if (retry_now) filer_.retry();
+  file_ready();
+  if (durable_ >= checkpoint_.shows()) check(checkpoint_.advance(table_, filer_));
+  evict();
+  bury();
+  if (dirty() || writing() || failed_) return;
+  if (checkpoint_.phase() == Checkpoint::Phase::kReady) {
+    send({}, true);  // it protects the round before it as a seal would
+  } else if (checkpoint_due()) {
+    begin_checkpoint();
+  }
+}
+
+// Entries that fill a piece go to their segment as soon as they are durable.
+void ShardStore::file_ready() {
+  while (!ready_.empty()) {
+    Uid uid = *ready_.begin();
+    ReplicaLog& log = *table_.find(uid);
+    auto filed = filer_.file(log, log.state().durable);
+    if (!filed.ok() && filed.error().code == Code::kCorruption) {
+      set_fault(uid, filed.error().text);
+    } else if (!filed.ok()) {
+      if (filed.error().code != Code::kDiskFull) fail(filed.error());
+      return;
+    } else if (!*filed) {
+      return;
+    } else {
+      ready_.erase(uid);
+    }
+  }
+}
+
+// Memory is let go by whole chunks, oldest first, once every entry in them can be read elsewhere.
+bool ShardStore::may_drop_oldest() {
+  bool may = true;
+  for (Uid uid : table_.buffer.users_of_oldest()) {
+    ReplicaLog& log = *table_.find(uid);
+    auto last = log.last_in_chunk(table_.buffer.oldest());
+    if (!log.in_service() || !last || filer_.written_to(log) >= *last) continue;
+    may = false;
+    if (log.filed_to() < log.state().durable) ready_.insert(uid);
+  }
+  return may;
+}
+
+void ShardStore::evict() {
+  while (table_.buffer.bytes() > options_.tail_cache_bytes && table_.buffer.chunk_count() > 1) {
+    if (!may_drop_oldest()) return;
+    for (Uid uid : table_.buffer.users_of_oldest()) {
+      table_.find(uid)->forget_chunk(table_.buffer.oldest());
+    }
+    table_.buffer.drop_oldest();
+  }
+}
+
+// Removes the segments of one dead replica, unless some are still being written.
+void ShardStore::bury() {
+  if (dead_.empty() || dead_.front().round > durable_) return;
+  Uid uid = dead_.front().uid;
+  if (!filer_.idle(uid)) return;
+  dead_.erase(dead_.begin());
+  filer_.forget(uid);
+  auto names = disk_.list(segment_directory(uid));
+  if (!names.ok()) return;  // it never had any
+  for (const std::string& name : *names) {
+    DiskOp op;
+    op.kind = DiskOp::Kind::kRemove;
+    op.lane = DiskOp::Lane::kBackground;
+    op.ticket = kRemoveTicket;
+    op.path = segment_directory(uid) + "/" + name;
+    disk_.submit(std::move(op));
+  }
+}
+
+// Due when redo would take long, or when the journal has no files left to give.
+bool ShardStore::checkpoint_due() const {
+  if (checkpoint_.phase() != Checkpoint::Phase::kIdle || dirty() || failed_) return false;
+  if (bytes_since_checkpoint_ >=
+      std::max(options_.journal_file_bytes, options_.journal_max_bytes / 8)) {
+    return true;
+  }
+  bool low = journal_.free_files() <= kKeptFiles + 1;
+  return low && (bytes_since_checkpoint_ > 0 || journal_.would_release(newest_image_));
+}
+
+void ShardStore::begin_checkpoint() {
+  bytes_since_checkpoint_ = 0;
+  checkpoint_.begin(RoundNumber{journal_.next_number().value - 1}, table_, filer_);
+}
+
+void ShardStore::attach_image(RoundContent& content) {
+  Checkpoint::Image image = checkpoint_.take_image();
+  uint64_t begin = 0;
+  for (const Bytes& piece : content.payload) begin += piece.size();
+  for (Item& item : image.items) {
+    item.position += static_cast<uint32_t>(begin);
+    content.items.push_back(item);
+  }
+  content.has_image = true;
+  if (image.bytes == 0) return;
+  content.payload.push_back(std::move(image.payload));
+  content.payload_bytes = begin + image.bytes;
+}
+
+}  // namespace strandlog::store

@@ -1,0 +1,577 @@
+// The disk in memory: two images per file, names with a fate of their own, faults on request.
+#include "tests/store/fake_disk.h"
+
+#include <algorithm>
+
+namespace strandlog::store {
+
+// A small deterministic generator (splitmix64); nothing here may depend on the standard library's.
+class FakeDisk::Dice {
+ public:
+  explicit Dice(uint64_t seed) : state_(seed) {}
+  uint64_t next() {
+    uint64_t z = (state_ += 0x9e3779b97f4a7c15u);
+    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
+    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
+    return z ^ (z >> 31);
+  }
+  uint64_t below(uint64_t n) { return next() % n; }
+
+ private:
+  uint64_t state_;
+};
+
+namespace {
+
+size_t lane_number(DiskOp::Lane lane) { return lane == DiskOp::Lane::kJournal ? 0 : 1; }
+
+std::string parent_of(const std::string& path) {
+  size_t slash = path.rfind('/');
+  return slash == std::string::npos ? "" : path.substr(0, slash);
+}
+
+std::string directory_name(const std::string& path) { return path == "." ? "" : path; }
+
+std::string at(const std::string& path, uint64_t position) {
+  return path + " at " + std::to_string(position);
+}
+
+std::vector<uint8_t> all_of(const SparseBytes& bytes) {
+  std::vector<uint8_t> out(bytes.size());
+  bytes.read(0, out);
+  return out;
+}
+
+void copy_extent(const SparseBytes& from, SparseBytes& to, uint64_t begin, uint64_t end) {
+  std::vector<uint8_t> bytes(end - begin);
+  bytes.resize(from.read(begin, bytes));
+  to.write(begin, bytes);
+}
+
+}  // namespace
+
+// ---------------------------------------------------------------------------------- SparseBytes
+
+void SparseBytes::resize(uint64_t bytes) {
+  if (bytes < size_) {
+    blocks_.erase(blocks_.lower_bound((bytes + kBlock - 1) / kBlock), blocks_.end());
+    if (auto last = blocks_.find(bytes / kBlock); last != blocks_.end()) {
+      std::fill(last->second.begin() + static_cast<ptrdiff_t>(bytes % kBlock), last->second.end(),
+                uint8_t{0});
+    }
+  }
+  size_ = bytes;
+}
+
+void SparseBytes::write(uint64_t position, ByteView bytes) {
+  size_ = std::max(size_, position + bytes.size());
+  while (!bytes.empty()) {
+    uint64_t inside = position % kBlock;
+    size_t count = static_cast<size_t>(std::min<uint64_t>(kBlock - inside, bytes.size()));
+    std::array<uint8_t, kBlock>& block = blocks_[position / kBlock];
+    std::memcpy(block.data() + inside, bytes.data(), count);
+    bytes = bytes.subspan(count);
+    position += count;
+  }
+}
+
+uint64_t SparseBytes::read(uint64_t position, MutableByteView into) const {
+  if (position >= size_) return 0;
+  uint64_t total = std::min<uint64_t>(into.size(), size_ - position);
+  for (uint64_t done = 0; done < total;) {
+    uint64_t inside = (position + done) % kBlock;
+    size_t count = static_cast<size_t>(std::min(kBlock - inside, total - done));
+    auto block = blocks_.find((position + done) / kBlock);
+    if (block == blocks_.end()) {
+      std::memset(into.data() + done, 0, count);
+    } else {
+      std::memcpy(into.data() + done, block->second.data() + inside, count);
+    }
+    done += count;
+  }
+  return total;
+}
+
+// ------------------------------------------------------------------------------------- blocking
+
+FakeDisk::FakeDisk() {
+  for (const char* name : {"journal", "state", "partitions", "tmp", "lost"}) {
+    names_[name] = durable_names_[name] = kDirectory;
+  }
+}
+
+const FakeDisk::Open& FakeDisk::opened(FileHandle handle) const {
+  auto it = handles_.find(handle);
+  CHECK(it != handles_.end());
+  return it->second;
+}
+
+bool FakeDisk::is_directory(const std::string& path) const {
+  if (path.empty()) return true;
+  auto it = names_.find(path);
+  return it != names_.end() && it->second == kDirectory;
+}
+
+Result<void> FakeDisk::check_parent(const std::string& path) const {
+  if (is_directory(parent_of(path))) return {};
+  return Error{Code::kIo, path + ": its directory does not exist"};
+}
+
+FakeDisk::Gate FakeDisk::count_operation() {
+  if (stopped()) return Gate::kStopped;
+  ++operations_;
+  return Gate::kRun;
+}
+
+Error FakeDisk::stopped_error(const std::string& path) const {
+  return {Code::kIo,
+          path + ": the disk stopped after " + std::to_string(operations_) + " operations"};
+}
+
+void FakeDisk::put_name(const NameChange& change) {
+  apply_name(change, names_);
+  changes_.push_back(change);
+}
+
+void FakeDisk::apply_name(const NameChange& change, std::map<std::string, uint64_t>& names) {
+  if (!change.from.empty()) names.erase(change.from);
+  if (change.file == 0) {
+    names.erase(change.to);
+  } else {
+    names[change.to] = change.file;
+  }
+}
+
+// A file lives while a name, a handle, an operation or a name change not durable yet leads to it.
+void FakeDisk::forget_if_unused(uint64_t id) {
+  auto it = files_.find(id);
+  if (it == files_.end() || it->second.handles > 0) return;
+  auto named = [&](const auto& names) {
+    return std::any_of(names.begin(), names.end(), [&](auto& n) { return n.second == id; });
+  };
+  if (named(names_) || named(durable_names_)) return;
+  if (std::any_of(changes_.begin(), changes_.end(), [&](auto& c) { return c.file == id; })) return;
+  if (std::any_of(pending_.begin(), pending_.end(), [&](auto& p) { return p.file == id; })) return;
+  files_.erase(it);
+}
+
+uint64_t FakeDisk::used_bytes() const {
+  uint64_t used = 0;
+  for (const auto& [path, id] : names_) {
+    if (id != kDirectory) used += files_.at(id).now.size();
+  }
+  return used;
+}
+
+void FakeDisk::check_aligned(OpenMode mode, uint64_t position, const void* memory, uint64_t size) {
+  if (mode != OpenMode::kWriteDirect) return;
+  CHECK(position % kAlignment == 0);
+  CHECK(size % kAlignment == 0);
+  CHECK(reinterpret_cast<uintptr_t>(memory) % kAlignment == 0);
+}
+
+Result<FileHandle> FakeDisk::open(const std::string& path, OpenMode mode) {
+  if (is_directory(path)) return Error{Code::kIo, path + ": is a directory"};
+  auto name = names_.find(path);
+  if (name == names_.end()) {
+    if (mode == OpenMode::kRead) return Error{Code::kNotFound, path + ": no such file"};
+    TRY(check_parent(path));
+    if (count_operation() == Gate::kStopped) return stopped_error(path);
+    files_[next_file_];
+    put_name({next_file_++, path, ""});
+    name = names_.find(path);
+  }
+  FileHandle handle{next_handle_++};
+  handles_[handle] = {name->second, mode, path};
+  ++files_.at(name->second).handles;
+  return handle;
+}
+
+void FakeDisk::close(FileHandle handle) {
+  auto it = handles_.find(handle);
+  if (it == handles_.end()) return;
+  uint64_t id = it->second.file;
+  handles_.erase(it);
+  --files_.at(id).handles;
+  forget_if_unused(id);
+}
+
+Result<uint64_t> FakeDisk::size(FileHandle handle) {
+  return files_.at(opened(handle).file).now.size();
+}
+
+Result<uint64_t> FakeDisk::read(FileHandle handle, uint64_t position, MutableByteView into) {
+  return read_from(opened(handle), position, into);
+}
+
+Result<uint64_t> FakeDisk::read_from(const Open& open, uint64_t position, MutableByteView into) {
+  check_aligned(open.mode, position, into.data(), into.size());
+  ++figures_.reads;
+  const File& file = files_.at(open.file);
+  auto bad = file.bad_sectors.lower_bound(position / kSector);
+  if (bad != file.bad_sectors.end() && *bad * kSector < position + into.size()) {
+    return Error{Code::kIo, "read " + at(open.path, *bad * kSector) + ": medium error"};
+  }
+  return file.now.read(position, into);
+}
+
+Result<void> FakeDisk::write(FileHandle handle, uint64_t position, ByteView bytes) {
+  auto result = write_pieces(opened(handle), position, {bytes});
+  if (!result.ok()) return result.error();
+  return {};
+}
+
+Result<uint64_t> FakeDisk::write_pieces(const Open& open, uint64_t position,
+                                        const std::vector<ByteView>& pieces) {
+  CHECK(open.mode != OpenMode::kRead);
+  File& file = files_.at(open.file);
+  uint64_t total = 0;
+  for (ByteView piece : pieces) {
+    check_aligned(open.mode, position + total, piece.data(), piece.size());
+    total += piece.size();
+  }
+  bool stopped_here = count_operation() == Gate::kStopped;
+  if (stopped_here && std::exchange(partial_taken_, true)) return stopped_error(open.path);
+  if (!stopped_here && fail_write_ > 0 && --fail_write_ == 0) {
+    return Error{Code::kIo, "write " + at(open.path, position) + ": input/output error"};
+  }
+  uint64_t end = position + total;
+  if (end > file.now.size() && used_bytes() + (end - file.now.size()) > capacity_) {
+    return Error{Code::kDiskFull, "write of " + std::to_string(total) + " bytes to " +
+                                      at(open.path, position) + ": no space left of " +
+                                      std::to_string(capacity_)};
+  }
+  for (uint64_t done = 0; ByteView piece : pieces) {
+    apply_write(file, position + done, piece);
+    done += piece.size();
+  }
+  if (stopped_here) return stopped_error(open.path);
+  ++figures_.writes;
+  figures_.bytes_written += total;
+  return total;
+}
+
+void FakeDisk::apply_write(File& file, uint64_t position, ByteView bytes) {
+  if (bytes.empty()) return;
+  file.now.write(position, bytes);
+  file.dirty.push_back({position, position + bytes.size()});
+  uint64_t first = position / kSector, last = (position + bytes.size() - 1) / kSector;
+  file.bad_sectors.erase(file.bad_sectors.lower_bound(first), file.bad_sectors.upper_bound(last));
+}
+
+Result<void> FakeDisk::flush(FileHandle handle) { return flush_file(opened(handle)); }
+
+Result<void> FakeDisk::flush_file(const Open& open) {
+  if (count_operation() == Gate::kStopped) return stopped_error(open.path);
+  if (fail_flush_ > 0 && --fail_flush_ == 0) {
+    return Error{Code::kIo, "flush " + open.path + ": input/output error"};
+  }
+  File& file = files_.at(open.file);
+  for (const Extent& extent : file.dirty) {
+    copy_extent(file.now, file.durable, extent.begin, extent.end);
+  }
+  file.dirty.clear();
+  file.durable.resize(file.now.size());
+  ++figures_.flushes;
+  return {};
+}
+
+Result<void> FakeDisk::allocate(FileHandle handle, uint64_t bytes) {
+  const Open& open = opened(handle);
+  File& file = files_.at(open.file);
+  if (count_operation() == Gate::kStopped) return stopped_error(open.path);
+  if (bytes <= file.now.size()) return {};
+  if (used_bytes() + (bytes - file.now.size()) > capacity_) {
+    return Error{Code::kDiskFull, "allocate " + std::to_string(bytes) + " bytes for " + open.path +
+                                      ": no space left of " + std::to_string(capacity_)};
+  }
+  file.now.resize(bytes);
+  return {};
+}
+
+Result<void> FakeDisk::make_directory(const std::string& path) {
+  if (is_directory(path)) return {};
+  if (names_.contains(path)) return Error{Code::kIo, path + ": exists and is a file"};
+  TRY(check_parent(path));
+  if (count_operation() == Gate::kStopped) return stopped_error(path);
+  put_name({kDirectory, path, ""});
+  return {};
+}
+
+Result<void> FakeDisk::flush_directory(const std::string& path) {
+  std::string directory = directory_name(path);
+  if (!is_directory(directory)) return Error{Code::kNotFound, path + ": no such directory"};
+  if (count_operation() == Gate::kStopped) return stopped_error(path);
+  std::vector<NameChange> rest;
+  std::vector<uint64_t> unnamed;
+  for (NameChange& change : changes_) {
+    if (parent_of(change.to) != directory) {
+      rest.push_back(std::move(change));
+      continue;
+    }
+    if (auto old = durable_names_.find(change.to); old != durable_names_.end()) {
+      unnamed.push_back(old->second);
+    }
+    apply_name(change, durable_names_);
+  }
+  changes_ = std::move(rest);
+  for (uint64_t id : unnamed) forget_if_unused(id);
+  return {};
+}
+
+Result<std::vector<std::string>> FakeDisk::list(const std::string& path) {
+  std::string directory = directory_name(path);
+  if (!is_directory(directory)) return Error{Code::kNotFound, path + ": no such directory"};
+  std::vector<std::string> out;
+  for (const auto& [name, id] : names_) {
+    if (parent_of(name) == directory) out.push_back(name.substr(name.rfind('/') + 1));
+  }
+  std::sort(out.begin(), out.end());
+  return out;
+}
+
+Result<void> FakeDisk::rename(const std::string& from, const std::string& to) {
+  auto name = names_.find(from);
+  if (name == names_.end()) return Error{Code::kNotFound, from + ": no such file"};
+  if (name->second == kDirectory || is_directory(to)) {
+    return Error{Code::kUnsupported, from + ": renaming directories is not supported"};
+  }
+  TRY(check_parent(to));
+  if (count_operation() == Gate::kStopped) return stopped_error(from);
+  put_name({name->second, to, from});
+  return {};
+}
+
+Result<void> FakeDisk::remove(const std::string& path) { return remove_name(path); }
+
+Result<void> FakeDisk::remove_name(const std::string& path) {
+  if (!names_.contains(path)) return Error{Code::kNotFound, path + ": no such file"};
+  if (is_directory(path) && !list(path).value().empty()) {
+    return Error{Code::kIo, path + ": directory is not empty"};
+  }
+  if (count_operation() == Gate::kStopped) return stopped_error(path);
+  put_name({0, path, ""});
+  return {};
+}
+
+Result<uint64_t> FakeDisk::free_bytes() {
+  uint64_t used = used_bytes();
+  return used < capacity_ ? capacity_ - used : 0;
+}
+
+// --------------------------------------------------------------------------------- asynchronous
+
+void FakeDisk::submit(DiskOp op) {
+  Pending pending;
+  if (op.kind == DiskOp::Kind::kRemove || op.kind == DiskOp::Kind::kFlushDirectory) {
+    pending.path = op.path;
+  } else {
+    const Open& open = opened(op.file);
+    pending.file = open.file;
+    pending.mode = open.mode;
+    pending.path = open.path;
+    uint64_t position = op.position;
+    for (const Bytes& piece : op.pieces) {
+      check_aligned(open.mode, position, piece.data(), piece.size());
+      position += piece.size();
+    }
+  }
+  pending.op = std::move(op);
+  pending_.push_back(std::move(pending));
+}
+
+std::optional<Result<uint64_t>> FakeDisk::run(const Pending& pending) {
+  if (stopped()) return std::nullopt;
+  Open open{pending.file, pending.mode, pending.path};
+  auto moved = [](Result<void> result) -> Result<uint64_t> {
+    if (!result.ok()) return result.error();
+    return uint64_t{0};
+  };
+  switch (pending.op.kind) {
+    case DiskOp::Kind::kWrite: {
+      std::vector<ByteView> pieces(pending.op.pieces.begin(), pending.op.pieces.end());
+      Result<uint64_t> written = write_pieces(open, pending.op.position, pieces);
+      if (!written.ok() || !pending.op.flush_after) return written;
+      if (stopped()) return std::nullopt;  // between the write and its flush
+      if (auto flushed = flush_file(open); !flushed.ok()) return flushed.error();
+      return written;
+    }
+    case DiskOp::Kind::kRead:
+      return read_from(open, pending.op.position, *pending.op.into);
+    case DiskOp::Kind::kFlush:
+      return moved(flush_file(open));
+    case DiskOp::Kind::kFlushDirectory:
+      return moved(flush_directory(pending.path));
+    case DiskOp::Kind::kRemove:
+      return moved(remove_name(pending.path));
+  }
+  return std::nullopt;
+}
+
+void FakeDisk::poll(std::vector<DiskDone>& done) {
+  size_t left = poll_limit_;
+  for (size_t i = 0; i < pending_.size() && left > 0;) {
+    if (held_[lane_number(pending_[i].op.lane)]) {
+      ++i;
+      continue;
+    }
+    auto result = run(pending_[i]);
+    if (!result) return;
+    uint64_t file = pending_[i].file;
+    done.push_back({pending_[i].op.ticket, std::move(*result)});
+    pending_.erase(pending_.begin() + static_cast<ptrdiff_t>(i));
+    forget_if_unused(file);
+    --left;
+  }
+}
+
+void FakeDisk::hold() { held_ = {true, true}; }
+void FakeDisk::hold(DiskOp::Lane lane) { held_[lane_number(lane)] = true; }
+void FakeDisk::release() { held_ = {false, false}; }
+void FakeDisk::release(DiskOp::Lane lane) { held_[lane_number(lane)] = false; }
+
+void FakeDisk::stop_after(uint64_t count) {
+  stop_at_ = operations_ + count;
+  partial_taken_ = false;
+}
+
+// ---------------------------------------------------------------------------------------- crash
+
+void FakeDisk::run_in_part(const Pending& pending) {
+  if (pending.op.kind != DiskOp::Kind::kWrite) return;
+  uint64_t position = pending.op.position;
+  for (const Bytes& piece : pending.op.pieces) {
+    apply_write(files_.at(pending.file), position, piece);
+    position += piece.size();
+  }
+}
+
+void FakeDisk::crash_lane(DiskOp::Lane lane, Dice& dice, bool was_stopped) {
+  std::vector<const Pending*> queue;
+  for (const Pending& pending : pending_) {
+    if (pending.op.lane == lane) queue.push_back(&pending);
+  }
+  if (queue.empty()) return;
+  uint64_t whole = was_stopped ? 0 : dice.below(queue.size() + 1);
+  for (uint64_t i = 0; i < whole; ++i) {
+    if (queue[i]->op.kind != DiskOp::Kind::kRead) run(*queue[i]);
+  }
+  if (whole < queue.size()) run_in_part(*queue[whole]);
+}
+
+void FakeDisk::crash_names(Dice& dice) {
+  for (const NameChange& change : changes_) {
+    if (dice.below(2) == 1) apply_name(change, durable_names_);
+  }
+  changes_.clear();
+  // What lies in a directory that did not survive is gone with it; parents sort before children.
+  for (auto it = durable_names_.begin(); it != durable_names_.end();) {
+    std::string parent = parent_of(it->first);
+    auto found = durable_names_.find(parent);
+    bool kept = parent.empty() || (found != durable_names_.end() && found->second == kDirectory);
+    it = kept ? std::next(it) : durable_names_.erase(it);
+  }
+  names_ = durable_names_;
+}
+
+void FakeDisk::crash_file(File& file, Dice& dice) {
+  uint64_t before = file.durable.size(), after = file.now.size();
+  std::set<uint64_t> sectors;
+  for (const Extent& extent : file.dirty) {
+    for (uint64_t s = extent.begin / kSector; s * kSector < extent.end; ++s) sectors.insert(s);
+  }
+  uint64_t size = before;
+  if (after > before) {
+    uint64_t choice = dice.below(3);
+    if (choice == 1) size = after;
+    if (choice == 2) size = before + dice.below((after - before) / kSector + 1) * kSector;
+  }
+  for (uint64_t s : sectors) {
+    uint64_t choice = dice.below(3);
+    std::array<uint8_t, kSector> bytes{};
+    if (choice == 0) continue;  // old
+    file.now.read(s * kSector, bytes);
+    if (choice == 2) {
+      for (uint8_t& b : bytes) b = static_cast<uint8_t>(dice.next());
+    }
+    file.durable.write(s * kSector, bytes);
+  }
+  file.durable.resize(size);
+  file.now = file.durable;
+  file.dirty.clear();
+  file.handles = 0;
+}
+
+void FakeDisk::crash(uint64_t seed) {
+  Dice dice(seed);
+  bool was_stopped = stopped();
+  stop_at_.reset();
+  partial_taken_ = false;
+  fail_write_ = fail_flush_ = 0;
+  crash_lane(DiskOp::Lane::kJournal, dice, was_stopped);
+  crash_lane(DiskOp::Lane::kBackground, dice, was_stopped);
+  pending_.clear();
+  handles_.clear();
+  held_ = {};
+  poll_limit_ = SIZE_MAX;
+  crash_names(dice);
+  for (auto& [id, file] : files_) crash_file(file, dice);
+  std::vector<uint64_t> ids;
+  for (const auto& [id, file] : files_) ids.push_back(id);
+  for (uint64_t id : ids) forget_if_unused(id);
+}
+
+// --------------------------------------------------------------------------- looking, damaging
+
+void FakeDisk::add_read_error(const std::string& path, uint64_t begin, uint64_t end) {
+  CHECK(begin < end);
+  File& file = files_.at(names_.at(path));
+  for (uint64_t s = begin / kSector; s * kSector < end; ++s) file.bad_sectors.insert(s);
+}
+
+std::vector<std::string> FakeDisk::files() const {
+  std::vector<std::string> out;
+  for (const auto& [path, id] : names_) {
+    if (id != kDirectory) out.push_back(path);
+  }
+  return out;
+}
+
+std::vector<uint8_t> FakeDisk::bytes_of(const std::string& path) const {
+  return all_of(files_.at(names_.at(path)).now);
+}
+
+std::vector<uint8_t> FakeDisk::durable_bytes_of(const std::string& path) const {
+  return all_of(files_.at(names_.at(path)).durable);
+}
+
+void FakeDisk::flip(const std::string& path, uint64_t position, uint8_t mask) {
+  File& file = files_.at(names_.at(path));
+  for (SparseBytes* image : {&file.now, &file.durable}) {
+    std::array<uint8_t, 1> byte{};
+    if (image->read(position, byte) == 0) continue;
+    byte[0] ^= mask;
+    image->write(position, byte);
+  }
+}
+
+void FakeDisk::put(const std::string& path, ByteView bytes) {
+  if (!names_.contains(path)) names_[path] = durable_names_[path] = next_file_++;
+  File& file = files_[names_.at(path)];
+  for (SparseBytes* image : {&file.now, &file.durable}) {
+    image->resize(0);
+    image->write(0, bytes);
+  }
+  file.dirty.clear();
+  durable_names_[path] = names_.at(path);
+}
+
+void FakeDisk::erase(const std::string& path) {
+  uint64_t id = names_.at(path);
+  names_.erase(path);
+  durable_names_.erase(path);
+  std::erase_if(changes_, [&](const NameChange& c) { return c.to == path || c.from == path; });
+  forget_if_unused(id);
+}
+
+}  // namespace strandlog::store

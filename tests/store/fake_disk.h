@@ -1,0 +1,183 @@
+// FakeDisk: a Disk in memory that can lose power, tear writes, fill up and rot, all by seed.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "base/env.h"
+
+namespace strandlog::store {
+
+/// A byte string with holes; only touched blocks take memory. Holes read as zero.
+class SparseBytes {
+ public:
+  uint64_t size() const { return size_; }
+  void resize(uint64_t bytes);
+  void write(uint64_t position, ByteView bytes);  ///< grows as needed
+  /// Copies what lies inside; returns how many bytes.
+  uint64_t read(uint64_t position, MutableByteView into) const;
+
+ private:
+  static constexpr uint64_t kBlock = 4096;
+  uint64_t size_ = 0;
+  std::map<uint64_t, std::array<uint8_t, kBlock>> blocks_;
+};
+
+/// Every file has two images: volatile (what a read sees) and durable (what a power cut leaves).
+/// A flush of the file makes its bytes and size durable; creations, renames, removals and new
+/// directories become durable by flush_directory() of the parent ("" is the root; of a rename, the
+/// parent of the new name). Starts with the directories of a formatted data directory, durable.
+///
+/// Asynchronous operations run inside poll(), in the order of submission. Same calls and seeds,
+/// same behaviour. Copyable: a copy is a backup of the directory, with its own open files. One
+/// thread.
+class FakeDisk : public Disk {
+ public:
+  static constexpr uint64_t kSector = 512;
+  static constexpr uint64_t kAlignment = 4096;
+
+  FakeDisk();
+
+  // ---- Disk
+  Result<FileHandle> open(const std::string& path, OpenMode mode) override;
+  void close(FileHandle file) override;  ///< a handle from before a crash is ignored
+  Result<uint64_t> size(FileHandle file) override;
+  Result<uint64_t> read(FileHandle file, uint64_t position, MutableByteView into) override;
+  Result<void> write(FileHandle file, uint64_t position, ByteView bytes) override;
+  Result<void> flush(FileHandle file) override;
+  Result<void> allocate(FileHandle file, uint64_t bytes) override;
+  Result<void> make_directory(const std::string& path) override;
+  Result<void> flush_directory(const std::string& path) override;
+  Result<std::vector<std::string>> list(const std::string& path) override;
+  Result<void> rename(const std::string& from, const std::string& to) override;
+  Result<void> remove(const std::string& path) override;
+  Result<uint64_t> free_bytes() override;
+  void submit(DiskOp op) override;
+  void poll(std::vector<DiskDone>& done) override;
+
+  // ---- power
+  /// Power cut and restart. Of each lane's unfinished operations a random number ran unseen and the
+  /// next one ran in part; then every 512-byte sector not flushed since it was written becomes old,
+  /// new or garbage, unflushed growth stays or goes, every unflushed metadata operation stays or
+  /// vanishes, each on its own. All handles are closed; faults set by stop_after, hold and the
+  /// fail_ functions end. What is left is durable.
+  void crash(uint64_t seed);
+  /// The first `count` operations from now run; afterwards nothing changes any more: asynchronous
+  /// operations never complete, blocking changes fail with kIo. The one that came too late may show
+  /// in part after crash(), if it was a write.
+  void stop_after(uint64_t count);
+  bool stopped() const { return stop_at_ && operations_ >= *stop_at_; }
+  /// Operations that changed something, blocking or not, since the start: file creation, write,
+  /// flush, allocate, make_directory, flush_directory, rename, remove. A write with flush_after
+  /// counts twice.
+  uint64_t operation_count() const { return operations_; }
+
+  // ---- time
+  void hold();  ///< poll() runs nothing on either lane until release()
+  void hold(DiskOp::Lane lane);
+  void release();
+  void release(DiskOp::Lane lane);
+  void set_poll_limit(size_t count) { poll_limit_ = count; }  ///< at most so many per poll()
+  size_t pending_count() const { return pending_.size(); }    ///< submitted, not completed
+
+  // ---- faults
+  void fail_write(uint64_t nth) { fail_write_ = nth; }  ///< 1: the next one fails with kIo
+  void fail_flush(uint64_t nth) { fail_flush_ = nth; }  ///< nothing becomes durable by it
+  /// All files together may have this many bytes; growth beyond it is kDiskFull.
+  void set_capacity(uint64_t bytes) { capacity_ = bytes; }
+  /// Reads touching a sector of [begin, end) fail with kIo until the sector is written again.
+  void add_read_error(const std::string& path, uint64_t begin, uint64_t end);
+
+  // ---- looking and damaging; the file must exist
+  std::vector<std::string> files() const;  ///< all paths, sorted
+  bool exists(const std::string& path) const { return names_.contains(path); }
+  std::vector<uint8_t> bytes_of(const std::string& path) const;  ///< as a read sees them
+  std::vector<uint8_t> durable_bytes_of(
+      const std::string& path) const;  ///< whatever its name's fate
+  void flip(const std::string& path, uint64_t position, uint8_t mask = 0xff);  ///< in both images
+  void put(const std::string& path, ByteView bytes);  ///< the whole file, durable with its name
+  void erase(const std::string& path);                ///< durable
+
+  struct Figures {
+    uint64_t writes = 0, flushes = 0, reads = 0, bytes_written = 0;
+  };
+  const Figures& figures() const { return figures_; }
+
+ private:
+  struct Extent {
+    uint64_t begin = 0, end = 0;
+  };
+  struct File {
+    SparseBytes now, durable;
+    std::vector<Extent> dirty;
+    std::set<uint64_t> bad_sectors;
+    uint64_t handles = 0;
+  };
+  struct Open {
+    uint64_t file = 0;
+    OpenMode mode = OpenMode::kRead;
+    std::string path;
+  };
+  /// A name change not durable yet. `file` 0: a removal of `to`. Directories are names too.
+  struct NameChange {
+    uint64_t file = 0;
+    std::string to, from;
+  };
+  struct Pending {
+    DiskOp op;
+    uint64_t file = 0;
+    OpenMode mode = OpenMode::kRead;
+    std::string path;
+  };
+  enum class Gate { kRun, kStopped };
+  class Dice;
+
+  const Open& opened(FileHandle handle) const;
+  bool is_directory(const std::string& path) const;
+  Result<void> check_parent(const std::string& path) const;
+  Gate count_operation();
+  Error stopped_error(const std::string& path) const;
+  void put_name(const NameChange& change);
+  static void apply_name(const NameChange& change, std::map<std::string, uint64_t>& names);
+  void forget_if_unused(uint64_t file);
+  uint64_t used_bytes() const;
+  static void check_aligned(OpenMode mode, uint64_t position, const void* memory, uint64_t size);
+
+  Result<uint64_t> write_pieces(const Open& open, uint64_t position,
+                                const std::vector<ByteView>& pieces);
+  void apply_write(File& file, uint64_t position, ByteView bytes);
+  Result<uint64_t> read_from(const Open& open, uint64_t position, MutableByteView into);
+  Result<void> flush_file(const Open& open);
+  Result<void> remove_name(const std::string& path);
+  std::optional<Result<uint64_t>> run(const Pending& pending);  ///< none: the disk stopped
+  void run_in_part(const Pending& pending);
+
+  void crash_lane(DiskOp::Lane lane, Dice& dice, bool was_stopped);
+  void crash_names(Dice& dice);
+  void crash_file(File& file, Dice& dice);
+
+  static constexpr uint64_t kDirectory = 1;  ///< the "file" of every directory's name
+  uint64_t next_file_ = 2;
+  uint64_t next_handle_ = 1;
+  std::map<uint64_t, File> files_;
+  std::map<std::string, uint64_t> names_, durable_names_;
+  std::vector<NameChange> changes_;
+  std::map<FileHandle, Open> handles_;
+  std::deque<Pending> pending_;
+  std::array<bool, 2> held_{};
+  size_t poll_limit_ = SIZE_MAX;
+  uint64_t operations_ = 0;
+  std::optional<uint64_t> stop_at_;
+  bool partial_taken_ = false;
+  uint64_t fail_write_ = 0, fail_flush_ = 0;
+  uint64_t capacity_ = uint64_t{1} << 40;
+  Figures figures_;
+};
+
+}  // namespace strandlog::store

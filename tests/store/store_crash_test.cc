@@ -1,0 +1,163 @@
+// Power cuts at every disk operation of a workload: whole rounds survive, and all that was
+// reported.
+#include <gtest/gtest.h>
+
+#include "tests/store/store_model.h"
+
+namespace strandlog::store {
+namespace {
+
+struct CrashPlan {
+  StoreOptions options;
+  int rounds = 30;
+  size_t max_body = 3000;
+  uint64_t workload_seed = 1;
+  uint64_t step = 1;  ///< every step-th operation boundary
+  uint64_t tear_seeds = 3;
+  uint64_t min_checkpoints = 0;  ///< after the restart in the middle
+  uint64_t min_disk_reads = 0;
+  size_t poll_limit = SIZE_MAX;  ///< disk operations done per poll
+};
+
+uint64_t operations_of(const CrashPlan& plan) {
+  FakeDisk disk;
+  disk.set_poll_limit(plan.poll_limit);
+  ModelledStore tested(disk, plan.options);
+  run_workload(tested, plan.workload_seed, plan.rounds, plan.max_body);
+  EXPECT_FALSE(tested.failed);
+  EXPECT_GT(tested.durable, static_cast<uint64_t>(plan.rounds) / 2);
+  EXPECT_GE(tested.store().figures().checkpoints, plan.min_checkpoints);
+  EXPECT_GE(tested.store().figures().disk_reads, plan.min_disk_reads);
+  return disk.operation_count();
+}
+
+// The state after some round from the last reported one on, and nothing else.
+void expect_some_round(const ModelledStore& before, const Model& found, uint64_t reported) {
+  for (auto it = before.after.lower_bound(reported); it != before.after.end(); ++it) {
+    if (it->second == found) return;
+  }
+  for (const auto& [number, model] : before.after) {
+    if (model == found) {
+      ADD_FAILURE() << "round " << reported << " was reported durable, found the state after "
+                    << number;
+      return;
+    }
+  }
+  ADD_FAILURE() << "found a state that was never that of a round; reported " << reported;
+}
+
+// A restored store takes more, as if nothing had happened.
+void go_on(ModelledStore& tested) {
+  for (int round = 0; round < 3; ++round) {
+    for (auto& [uid, replica] : tested.model.replicas) {
+      if (replica.life == Life::kDead) continue;
+      Term term = std::max(tested.last_term(uid.value), replica.term);
+      if (round == 1 && tested.last(uid.value) > 3) {
+        tested.truncate(uid.value, tested.last(uid.value) - 1);
+      }
+      tested.append(uid.value, term.plus(1), 500);
+    }
+    tested.note("note1", "after the crash");
+    tested.submit();
+    ASSERT_TRUE(tested.settle());
+    for (int i = 0; i < 5; ++i) tested.poll();
+    ASSERT_TRUE(tested.settle());
+  }
+  expect_valid_logs(tested.store());
+  EXPECT_TRUE(model_of(tested.store()) == tested.model);
+}
+
+// Cuts the power of a copy of the disk, and looks at what is left.
+void crash_once(const CrashPlan& plan, const ModelledStore& before, FakeDisk disk,
+                uint64_t tear_seed) {
+  disk.crash(tear_seed);
+  SeededRandom random(tear_seed + 1000);
+  BootEpoch epoch;
+  Model found;
+  {
+    auto store = Store::open(plan.options, disk, random, test_store_id());
+    ASSERT_TRUE(store.ok()) << store.error().text;
+    for (const auto& [uid, state] : (*store)->replicas()) {
+      EXPECT_FALSE(state.fault) << uid.value << ": " << *state.fault;
+    }
+    expect_valid_logs(**store);
+    found = model_of(**store);
+    expect_some_round(before, found, before.durable);
+    epoch = (*store)->boot_epoch();
+  }
+  disk.crash(tear_seed + 1);
+  ModelledStore again(disk, plan.options);
+  again.model = found;
+  ASSERT_TRUE(again.open(tear_seed + 2000).ok());
+  EXPECT_TRUE(model_of(again.store()) == found) << "reopening changed what is there";
+  EXPECT_GT(again.store().boot_epoch(), epoch);
+  go_on(again);
+  disk.crash(tear_seed + 2);
+  auto last = Store::open(plan.options, disk, random, test_store_id());
+  ASSERT_TRUE(last.ok()) << last.error().text;
+  EXPECT_TRUE(model_of(**last) == again.model) << "what came after the crash is lost";
+}
+
+void crash_everywhere(const CrashPlan& plan) {
+  uint64_t operations = operations_of(plan);
+  ASSERT_GT(operations, 60u);
+  for (uint64_t k = 0; k <= operations; k += plan.step) {
+    FakeDisk disk;
+    disk.set_poll_limit(plan.poll_limit);
+    ModelledStore before(disk, plan.options);
+    disk.stop_after(k);
+    run_workload(before, plan.workload_seed, plan.rounds, plan.max_body);
+    if (before.after.empty()) before.after[0] = {};
+    for (uint64_t tear = 0; tear < plan.tear_seeds; ++tear) {
+      SCOPED_TRACE("crash after " + std::to_string(k) + " operations, tear seed " +
+                   std::to_string(tear));
+      crash_once(plan, before, disk, tear * 7919 + k);
+      if (testing::Test::HasFailure()) return;
+    }
+  }
+}
+
+CrashPlan tiny(uint64_t workload_seed) {
+  CrashPlan plan;
+  plan.options.journal_file_bytes = 64u << 10;
+  plan.options.journal_max_bytes = 512u << 10;
+  plan.options.segment_bytes = 16u << 10;
+  plan.options.tail_cache_bytes = 32u << 10;
+  plan.workload_seed = workload_seed;
+  plan.rounds = 36;
+  plan.max_body = 2500;
+  plan.min_checkpoints = 2;
+  plan.tear_seeds = 2;
+  return plan;
+}
+
+TEST(StoreCrash, KeepsWholeRoundsAtEveryOperationOfALargeJournal) {
+  CrashPlan plan;
+  plan.options.journal_file_bytes = 1u << 20;
+  crash_everywhere(plan);
+}
+
+TEST(StoreCrash, KeepsWholeRoundsAcrossSmallJournalFiles) {
+  CrashPlan plan;
+  plan.options.journal_file_bytes = 64u << 10;
+  plan.workload_seed = 2;
+  crash_everywhere(plan);
+}
+
+TEST(StoreCrash, KeepsWholeRoundsAcrossCheckpoints) { crash_everywhere(tiny(3)); }
+
+TEST(StoreCrash, KeepsWholeRoundsAcrossCheckpointsOfAnotherWorkload) {
+  CrashPlan plan = tiny(4);
+  plan.step = 7;
+  crash_everywhere(plan);
+}
+
+TEST(StoreCrash, KeepsWholeRoundsWhenOperationsFinishLate) {
+  CrashPlan plan = tiny(5);
+  plan.poll_limit = 1;
+  plan.step = 7;
+  crash_everywhere(plan);
+}
+
+}  // namespace
+}  // namespace strandlog::store

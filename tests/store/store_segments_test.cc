@@ -1,0 +1,173 @@
+// Segments and checkpoints behind a running store: reads from disk, bounds, recycling, the dead.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "base/crc32c.h"
+#include "store/redo.h"
+#include "store/segment_format.h"
+#include "tests/store/store_model.h"
+
+namespace strandlog::store {
+namespace {
+
+StoreOptions tiny() {
+  StoreOptions o;
+  o.journal_file_bytes = 64u << 10;
+  o.journal_max_bytes = 512u << 10;
+  o.segment_bytes = 16u << 10;
+  o.tail_cache_bytes = 32u << 10;
+  return o;
+}
+
+struct Filled {
+  FakeDisk disk;
+  ModelledStore modelled{disk, tiny()};
+  explicit Filled(int rounds = 60) {
+    EXPECT_TRUE(modelled.open(3).ok());
+    modelled.make(1);
+    modelled.make(2);
+    for (int round = 0; round < rounds; ++round) fill();
+  }
+  void fill() {
+    for (uint64_t uid = 1; uid <= 2; ++uid) modelled.append(uid, Term{1}, 3000);
+    modelled.submit();
+    EXPECT_TRUE(modelled.settle());
+    for (int i = 0; i < 3; ++i) modelled.poll();
+    EXPECT_TRUE(modelled.settle());
+  }
+  Store& store() { return modelled.store(); }
+};
+
+TEST(StoreSegments, AnswerForWhatMemoryLetGo) {
+  Filled f;
+  EXPECT_TRUE(model_of(f.store()) == f.modelled.model);
+  expect_valid_logs(f.store());
+  EXPECT_GT(f.store().figures().disk_reads, 0u);
+  EXPECT_LE(f.store().figures().tail_cache_bytes, 64u << 10);
+}
+
+TEST(StoreSegments, FindAnOffsetThatMemoryLetGo) {
+  Filled f;
+  ReadResult result;
+  auto ready = f.store().read({Uid{1}, Offset{1}, Index{9}, 1}, 5, result);
+  ASSERT_TRUE(ready.ok());
+  ASSERT_FALSE(*ready);
+  std::vector<StoreEvent> events;
+  for (int i = 0; i < 100 && events.empty(); ++i) f.store().poll(events);
+  ASSERT_EQ(events.size(), 1u);
+  const auto& done = std::get<ReadDone>(events[0]);
+  EXPECT_EQ(done.ticket, 5u);
+  ASSERT_TRUE(done.result.ok());
+  EXPECT_EQ(done.result->first, Index{2});  // one record per entry
+  EXPECT_EQ(done.result->last, Index{2});
+}
+
+TEST(StoreSegments, LetTheJournalRecycleItsFiles) {
+  Filled f(200);
+  EXPECT_GT(f.store().figures().checkpoints, 5u);
+  EXPECT_LE(f.store().figures().journal_bytes, 512u << 10);
+  f.modelled.close();
+  ASSERT_TRUE(f.modelled.open(4).ok());
+  EXPECT_TRUE(model_of(f.store()) == f.modelled.model);
+}
+
+TEST(StoreSegments, RefuseAppendsWhileTheyLagBehindAFullJournal) {
+  Filled f(10);
+  f.disk.hold(DiskOp::Lane::kBackground);
+  int rounds = 0;
+  while (f.store().room_for(7000).ok() && rounds < 200) {
+    f.fill();
+    ++rounds;
+  }
+  ASSERT_LT(rounds, 200);
+  EXPECT_EQ(f.store().room_for(7000).error().code, Code::kBusy);
+  f.modelled.hard_state(1, Term{9}, Uid{1});  // still has room
+  f.modelled.submit();
+  ASSERT_TRUE(f.modelled.settle());
+  f.disk.release();
+  for (int i = 0; i < 500; ++i) f.modelled.poll();
+  auto room = f.store().room_for(7000);
+  EXPECT_TRUE(room.ok()) << room.error().text << ", unsegmented "
+                         << f.store().figures().unsegmented_bytes << ", checkpoints "
+                         << f.store().figures().checkpoints;
+  EXPECT_TRUE(model_of(f.store()) == f.modelled.model);
+}
+
+TEST(StoreSegments, WithADamagedByteAreNeverServed) {
+  Filled f;
+  std::string path;
+  for (const std::string& file : f.disk.files()) {
+    if (file.starts_with(segment_directory(Uid{1}) + "/") && path.empty()) path = file;
+  }
+  ASSERT_FALSE(path.empty());
+  f.disk.flip(path, kSegmentHeaderBytes + 100);
+  ReadResult result;
+  auto ready = f.store().read({Uid{1}, Index{1}, Index{1}}, 5, result);
+  ASSERT_TRUE(ready.ok());
+  std::vector<StoreEvent> events;
+  for (int i = 0; i < 100 && events.size() < 2; ++i) f.store().poll(events);
+  ASSERT_EQ(events.size(), 2u);
+  EXPECT_EQ(std::get<ReplicaFault>(events[0]).uid, Uid{1});
+  EXPECT_EQ(std::get<ReadDone>(events[1]).result.error().code, Code::kCorruption);
+  EXPECT_TRUE(f.store().replicas().at(Uid{1}).fault);
+  EXPECT_FALSE(f.store().replicas().at(Uid{2}).fault);
+}
+
+TEST(StoreSegments, OfADeadReplicaAreRemoved) {
+  Filled f;
+  f.modelled.life(1, Life::kDead);
+  f.modelled.submit();
+  ASSERT_TRUE(f.modelled.settle());
+  for (int i = 0; i < 50; ++i) f.modelled.poll();
+  for (const std::string& file : f.disk.files()) {
+    EXPECT_FALSE(file.starts_with(segment_directory(Uid{1}) + "/") && file.ends_with(".seg"))
+        << file;
+  }
+  EXPECT_TRUE(model_of(f.store()) == f.modelled.model);
+}
+
+TEST(StoreSegments, AreCutByATruncationFarBelowMemory) {
+  Filled f;
+  f.modelled.truncate(1, 4);
+  f.modelled.append(1, Term{2}, 100);
+  f.modelled.submit();
+  ASSERT_TRUE(f.modelled.settle());
+  EXPECT_TRUE(model_of(f.store()) == f.modelled.model);
+  f.modelled.close();
+  ASSERT_TRUE(f.modelled.open(4).ok());
+  EXPECT_TRUE(model_of(f.store()) == f.modelled.model);
+  expect_valid_logs(f.store());
+}
+
+// Reserved: nothing writes it, redo reads it.
+TEST(StoreRedo, TakesEntriesThatLieInASegment) {
+  FakeDisk disk;
+  ModelledStore other(disk, tiny());
+  ASSERT_TRUE(other.open(1).ok());
+  other.make(1);
+  other.append(1, Term{1}, 50);
+  auto run = read_all(other.store(), other.store().replicas().at(Uid{1}));
+  ASSERT_TRUE(run.ok());
+  std::vector<uint8_t> file(8192);
+  file.insert(file.end(), run->begin(), run->end());
+  disk.put(segment_file_path(Uid{1}, {Index{1}, Term{1}}), file);
+  auto payload =
+      encode_segment_place({Index{1}, Term{1}, 8192, run->size(), *crc_of_headers(*run)});
+  RoundHead head;
+  head.items.push_back({.kind = ItemKind::kEntriesInSegment, .uid = Uid{1}});
+  head.items[0].first = head.items[0].last = Index{1};
+  head.items[0].bytes = static_cast<uint32_t>(payload.size());
+  head.items[0].crc = crc32c(payload);
+
+  ReplicaTable table(kPageBytes);
+  table.add(test_spec(1));
+  Redo redo(table, disk);
+  ASSERT_TRUE(redo.apply(head, payload).ok());
+
+  EXPECT_FALSE(table.states.at(Uid{1}).fault);
+  EXPECT_EQ(table.states.at(Uid{1}).last, Index{1});
+}
+
+}  // namespace
+}  // namespace strandlog::store
