@@ -1,0 +1,43 @@
+// Writes the seed corpora from the sample values: make_fuzz_corpus FOLDER.
+#include <filesystem>
+#include <fstream>
+#include <iostream>
+
+#include "tests/wire/samples.h"
+#include "wire/codec.h"
+
+namespace strandlog::wire {
+namespace {
+
+template <class Samples>
+void write(const std::filesystem::path& folder, const Samples& samples) {
+  std::filesystem::create_directories(folder);
+  for (size_t i = 0; i < samples.size(); ++i) {
+    Bytes frame = encode(samples[i]);
+    std::ofstream out(folder / ("seed-" + std::to_string(i)), std::ios::binary);
+    out << frame.text();
+  }
+}
+
+void write_all(const std::filesystem::path& root) {
+  write(root / "frame", sample_configurations());
+  write(root / "request", sample_requests());
+  write(root / "answer", sample_answers());
+  write(root / "peer_message", sample_peer_messages());
+  write(root / "command", sample_commands());
+  write(root / "founding_document", sample_documents());
+  write(root / "configuration", sample_configurations());
+  write(root / "remembered_stores", sample_remembered_stores());
+}
+
+}  // namespace
+}  // namespace strandlog::wire
+
+int main(int argc, char** argv) {
+  if (argc != 2) {
+    std::cerr << "usage: make_fuzz_corpus FOLDER\n";
+    return 2;
+  }
+  strandlog::wire::write_all(argv[1]);
+  return 0;
+}

@@ -1,0 +1,99 @@
+# Catalog commands and the small durable records: entry bodies and journal items, kept for ever.
+@0xde16a50ca573d85a;
+
+using Cxx = import "/capnp/c++.capnp";
+using Common = import "common.capnp";
+$Cxx.namespace("strandlog::wire::schema");
+
+struct RegisterBroker {
+  address @0 :Common.BrokerAddress;
+  bootEpoch @1 :UInt64;
+}
+
+struct CreateTopic {
+  topic :group {
+    a @0 :UInt64;
+    b @1 :UInt64;
+  }
+  name @2 :Text;
+  settings @3 :List(Common.Setting);
+  partitions @4 :List(Partition);
+  createdMs @5 :Int64;
+
+  struct Partition {
+    group :group {
+      a @0 :UInt64;
+      b @1 :UInt64;
+    }
+    creation @2 :UInt64;
+    replicas @3 :List(Common.CatalogReplica);
+  }
+}
+
+struct ReplicaCreated {
+  uid @0 :UInt64;
+  store :group {
+    a @1 :UInt64;
+    b @2 :UInt64;
+  }
+  creation @3 :UInt64;
+}
+
+struct DeleteTopic {
+  topic :group {
+    a @0 :UInt64;
+    b @1 :UInt64;
+  }
+}
+
+struct ReplicaDestroyed {
+  uid @0 :UInt64;
+  store :group {
+    a @1 :UInt64;
+    b @2 :UInt64;
+  }
+}
+
+struct Command {
+  kind @0 :Common.RootKind;
+  version @1 :UInt16;
+  body :union {
+    none @2 :Void;
+    found @3 :Common.FoundingDocument;
+    registerBroker @4 :RegisterBroker;
+    createTopic @5 :CreateTopic;
+    replicaCreated @6 :ReplicaCreated;
+    deleteTopic @7 :DeleteTopic;
+    replicaDestroyed @8 :ReplicaDestroyed;
+  }
+}
+
+struct FoundingFrame {
+  kind @0 :Common.RootKind;
+  version @1 :UInt16;
+  document @2 :Common.FoundingDocument;
+}
+
+struct Configuration {
+  kind @0 :Common.RootKind;
+  version @1 :UInt16;
+  voters @2 :List(Common.CatalogReplica);
+  outgoing @3 :List(Common.CatalogReplica);
+  learners @4 :List(Common.CatalogReplica);
+}
+
+struct RememberedStore {
+  store :group {
+    a @0 :UInt64;
+    b @1 :UInt64;
+  }
+  bootEpoch @2 :UInt64;
+  bootId @3 :UInt64;
+  durableRound @4 :UInt64;
+}
+
+struct RememberedStores {
+  kind @0 :Common.RootKind;
+  version @1 :UInt16;
+  stores @2 :List(RememberedStore);
+}
