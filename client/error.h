@@ -1,0 +1,26 @@
+// Error conversion: the project's errors as the public API shows them.
+#pragma once
+
+#include <string>
+
+#include "base/result.h"
+#include "strandlog/result.h"
+#include "wire/messages.h"
+
+namespace strandlog::client {
+
+/// The same number; every code of one enum exists in the other.
+Code public_code(strandlog::Code code);
+strandlog::Code base_code(Code code);
+
+/// An error of the public API; retry follows from the code.
+Error public_error(strandlog::Code code, std::string text, Written written = Written::kNo);
+Error public_error(const strandlog::Error& error, Written written = Written::kNo);
+/// `where` says who answered, in the text.
+Error public_error(const wire::WireError& error, const std::string& where);
+
+/// True when a broker that answers a produce request with `code` has certainly not appended it.
+/// A broker that appended and then stepped down answers stale, one without a majority timeout.
+bool certainly_not_written(strandlog::Code code);
+
+}  // namespace strandlog::client

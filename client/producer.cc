@@ -1,0 +1,217 @@
+// Producer: the caller's side of an accumulator behind a lock.
+#include "strandlog/producer.h"
+
+#include <algorithm>
+
+#include "client/error.h"
+#include "client/producer_core.h"
+#include "client/runtime.h"
+
+namespace strandlog::client {
+namespace {
+
+constexpr milliseconds kDestructorPatience{5000};
+
+Result<void> check_config(const ProducerConfig& config) {
+  auto invalid = [](const std::string& text) {
+    return public_error(strandlog::Code::kInvalidArgument, text);
+  };
+  if (config.batch_size == 0 || config.max_message_bytes == 0 || config.max_request_size == 0) {
+    return invalid("batch.size, max.message.bytes and max.request.size must be at least 1");
+  }
+  if (config.buffer_memory == 0) return invalid("buffer.memory must be at least 1");
+  if (config.linger.count() < 0 || config.max_block.count() < 0) {
+    return invalid("linger.ms and max.block.ms must not be negative");
+  }
+  if (config.request_timeout.count() <= 0 || config.delivery_timeout.count() <= 0) {
+    return invalid("request.timeout.ms and delivery.timeout.ms must be at least 1");
+  }
+  return {};
+}
+
+// Random and far above anything a counter will reach; numbers from the cluster come with
+// idempotence.
+int64_t new_producer_id(Random& random) {
+  return static_cast<int64_t>((random.next() & 0x3fffffffffffffff) | 0x4000000000000000);
+}
+
+}  // namespace
+
+class Producer::Impl : public BatchSource {
+ public:
+  Impl(std::shared_ptr<Client::Impl> client, const ProducerConfig& config)
+      : client_(std::move(client)), config_(config), accumulator_(config) {
+    runtime().run([this](Core& core, Time) {
+      core_ = std::make_unique<ProducerCore>(core.requests(), core.router(), *this, config_,
+                                             new_producer_id(runtime().random()));
+      core.add(*core_);
+    });
+  }
+  ~Impl() override { (void)close(kDestructorPatience).ok(); }
+
+  Result<void> send(const Record& record, Callback done);
+  Result<void> flush(milliseconds patience);
+  Result<Totals> close(milliseconds patience);
+  Totals totals() {
+    return gate_.with([this] { return accumulator_.totals(); });
+  }
+
+  void collect(const MayTakeOpen& may_take, std::vector<GatheredBatch>& out) override {
+    gate_.with([&] { accumulator_.collect(may_take, out); });
+  }
+  void settle(Settled settled) override {
+    gate_.with([&] {
+      accumulator_.settle(std::move(settled));
+      ++settles_;
+    });
+    gate_.notify();
+  }
+  void forget_topic(const std::string& topic) override {
+    gate_.with([&] { accumulator_.forget_topic(topic); });
+  }
+
+ private:
+  Runtime& runtime() { return client_->runtime; }
+  Result<void> learn_topic(const std::string& topic, Time deadline);
+  Result<void> await_room(uint64_t seen, Time deadline);
+  int64_t left_ms(Time deadline) { return (deadline.us - runtime().now().us + 999) / 1000; }
+
+  std::shared_ptr<Client::Impl> client_;
+  ProducerConfig config_;
+  Gate gate_;
+  Accumulator accumulator_;             // under gate_
+  uint64_t settles_ = 0;                // under gate_
+  bool closed_ = false;                 // under gate_
+  std::unique_ptr<ProducerCore> core_;  // of the library's thread
+};
+
+Result<void> Producer::Impl::send(const Record& record, Callback done) {
+  Time now = runtime().now();
+  Time deadline = now.plus_ms(config_.max_block.count());
+  int64_t wall_ms = record.timestamp_ms ? 0 : runtime().wall_ms();
+  while (true) {
+    Error refusal;
+    uint64_t seen = 0;
+    bool closed = false;
+    auto verdict = gate_.with([&] {
+      closed = closed_;
+      seen = settles_;
+      if (closed) return Accumulator::Verdict::kRefused;
+      return accumulator_.append(now, wall_ms, record, done, refusal);
+    });
+    if (closed) return public_error(strandlog::Code::kClosed, "the producer is closed");
+    switch (verdict) {
+      case Accumulator::Verdict::kGathered:
+        return {};
+      case Accumulator::Verdict::kOpenedOrClosed:
+        runtime().nudge();
+        return {};
+      case Accumulator::Verdict::kUnknownTopic: {
+        auto learned = learn_topic(record.topic, deadline);
+        if (!learned.ok()) return learned.error();
+        break;
+      }
+      case Accumulator::Verdict::kFull: {
+        auto room = await_room(seen, deadline);
+        if (!room.ok()) return room.error();
+        break;
+      }
+      case Accumulator::Verdict::kRefused:
+        return refusal;
+    }
+    now = runtime().now();
+  }
+}
+
+Result<void> Producer::Impl::learn_topic(const std::string& topic, Time deadline) {
+  if (runtime().on_own_thread()) {
+    return public_error(strandlog::Code::kBusy,
+                        "topic \"" + topic + "\" is not known yet, and a callback must not wait");
+  }
+  auto route = runtime().lookup(topic, std::max<int64_t>(left_ms(deadline), 1));
+  if (!route.ok()) return route.error();
+  auto count = static_cast<uint32_t>(route->partitions.size());
+  if (count == 0) {
+    return public_error(strandlog::Code::kNotFound, "topic \"" + topic + "\" has no partitions");
+  }
+  gate_.with([&] { accumulator_.set_partitions(topic, count); });
+  return {};
+}
+
+Result<void> Producer::Impl::await_room(uint64_t seen, Time deadline) {
+  runtime().nudge();
+  auto changed = [&] { return settles_ != seen || closed_; };
+  bool may_wait = !runtime().on_own_thread();
+  if (may_wait && gate_.wait_ms(left_ms(deadline), changed)) return {};
+  return public_error(strandlog::Code::kBusy,
+                      "no room within max.block.ms = " + std::to_string(config_.max_block.count()) +
+                          ": buffer.memory = " + std::to_string(config_.buffer_memory) +
+                          ", batches in flight at most " +
+                          std::to_string(config_.max_in_flight_batches));
+}
+
+Result<void> Producer::Impl::flush(milliseconds patience) {
+  uint64_t below = gate_.with([this] {
+    accumulator_.close_open();
+    return accumulator_.next_batch_id();
+  });
+  runtime().nudge();
+  bool done = gate_.wait_ms(patience.count(), [&] { return accumulator_.completed_below(below); });
+  if (done) return {};
+  return public_error(
+      strandlog::Code::kTimeout,
+      "not everything was acknowledged within " + std::to_string(patience.count()) + " ms",
+      Written::kMaybe);
+}
+
+Result<Producer::Totals> Producer::Impl::close(milliseconds patience) {
+  bool first = gate_.with([this] { return !std::exchange(closed_, true); });
+  gate_.notify();
+  if (!first) return totals();
+  (void)flush(patience).ok();
+  runtime().run([this](Core& core, Time) {
+    core_->abort();
+    core.remove(*core_);
+    core_.reset();
+  });
+  return totals();
+}
+
+// --------------------------------------------------------------------------------------------
+
+Producer::Producer(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Producer::Producer(Producer&&) noexcept = default;
+Producer& Producer::operator=(Producer&&) noexcept = default;
+Producer::~Producer() = default;
+
+Result<Producer> Client::producer(ProducerConfig config) {
+  if (auto checked = check_config(config); !checked.ok()) return checked.error();
+  return Producer(std::make_shared<Producer::Impl>(impl_, config));
+}
+
+Result<void> Producer::send(Record record, Callback done) {
+  return impl_->send(record, std::move(done));
+}
+
+Result<Ack> Producer::send_sync(Record record) {
+  struct Outcome {
+    Gate gate;
+    std::optional<Result<Ack>> result;
+  };
+  auto outcome = std::make_shared<Outcome>();
+  auto sent = impl_->send(record, [outcome](Result<Ack> result) {
+    outcome->gate.with([&] { outcome->result.emplace(std::move(result)); });
+    outcome->gate.notify();
+  });
+  if (!sent.ok()) return sent.error();
+  constexpr int64_t kLongMs = 3'600'000;
+  while (!outcome->gate.wait_ms(kLongMs, [&] { return outcome->result.has_value(); })) {
+  }
+  return *outcome->result;
+}
+
+Result<void> Producer::flush(milliseconds patience) { return impl_->flush(patience); }
+Result<Producer::Totals> Producer::close(milliseconds patience) { return impl_->close(patience); }
+Producer::Totals Producer::totals() const { return impl_->totals(); }
+
+}  // namespace strandlog::client

@@ -1,0 +1,168 @@
+// Router: merging metadata and hints; the newer term wins.
+#include "client/router.h"
+
+#include <algorithm>
+
+#include "client/error.h"
+
+namespace strandlog::client {
+namespace {
+// Two refreshes are at least this far apart.
+constexpr int64_t kSpacingMs = 20;
+// A broker that lags behind the catalog does not know a new topic yet, so its word alone does not
+// make a topic missing; this many do.
+constexpr int kConfirmations = 3;
+}  // namespace
+
+const TopicRoute* Router::topic(const std::string& name) const {
+  auto found = topics_.find(name);
+  return found == topics_.end() ? nullptr : &found->second;
+}
+
+bool Router::is_missing(const std::string& name) const {
+  auto found = missing_.find(name);
+  return found != missing_.end() && found->second >= kConfirmations;
+}
+
+std::string Router::leader_of(const std::string& name, uint32_t partition) const {
+  const TopicRoute* route = topic(name);
+  if (route == nullptr || partition >= route->partitions.size()) return {};
+  auto address = addresses_.find(route->partitions[partition].leader);
+  return address == addresses_.end() ? std::string() : address->second;
+}
+
+void Router::learn(const std::string& name, uint32_t partition, const wire::WireError& error) {
+  auto found = topics_.find(name);
+  if (found == topics_.end() || partition >= found->second.partitions.size()) {
+    want(name);
+    return;
+  }
+  bool useful = error.leader != BrokerId{} && !error.leader_address.empty();
+  found->second.partitions[partition].leader = useful ? error.leader : BrokerId{};
+  if (useful) {
+    addresses_[error.leader] = error.leader_address;
+    any_.learn(error.leader_address);
+  } else {
+    want(name);
+  }
+}
+
+void Router::absorb(const wire::MetadataAnswer& answer) {
+  if (!answer.cluster.is_nil()) requests_.set_cluster(answer.cluster);
+  for (const auto& broker : answer.brokers) {
+    addresses_[broker.address.broker] = broker.address.client_address;
+    any_.learn(broker.address.client_address);
+  }
+  for (const auto& topic : answer.topics) absorb_topic(answer, topic);
+}
+
+void Router::absorb_topic(const wire::MetadataAnswer& answer,
+                          const wire::MetadataAnswer::Topic& topic) {
+  if (topic.error) {
+    bool certain = answer.answered_by == answer.catalog_leader;
+    int& heard = missing_[topic.name];
+    heard = certain ? kConfirmations : heard + 1;
+    if (heard >= kConfirmations) {
+      topics_.erase(topic.name);
+    } else {
+      want(topic.name);
+    }
+    return;
+  }
+  missing_.erase(topic.name);
+  TopicRoute route{topic.id, topic.name, {}};
+  auto known = topics_.find(topic.name);
+  for (const auto& partition : topic.partitions) {
+    if (partition.partition != route.partitions.size()) return;  // not dense: not to be trusted
+    PartitionRoute next{partition.group, partition.leader, partition.term};
+    if (known != topics_.end() && known->second.id == topic.id &&
+        partition.partition < known->second.partitions.size()) {
+      const PartitionRoute& before = known->second.partitions[partition.partition];
+      bool older = next.term < before.term;
+      if (older || (next.term == before.term && next.leader == BrokerId{})) next = before;
+    }
+    route.partitions.push_back(next);
+  }
+  topics_[topic.name] = std::move(route);
+}
+
+uint64_t Router::lookup(Time now, const std::string& name, Time deadline, LookupHandler handler) {
+  uint64_t id = next_lookup_++;
+  if (const TopicRoute* route = topic(name)) {
+    handler(*route);
+    return id;
+  }
+  missing_.erase(name);
+  want(name);
+  lookups_[id] = {name, now, deadline, std::move(handler)};
+  return id;
+}
+
+void Router::refresh(Time now) {
+  if (asking_ || wanted_.empty() || now < not_before_) return;
+  wire::MetadataRequest request;
+  request.topics.assign(wanted_.begin(), wanted_.end());
+  wanted_.clear();
+  asking_ = true;
+  any_.ask(now, std::move(request), now.plus_ms(any_.limits().connect_timeout_ms),
+           [this, now](AnyReply reply) { on_metadata(now, std::move(reply)); });
+}
+
+void Router::on_metadata(Time started, AnyReply reply) {
+  asking_ = false;
+  not_before_ = now_.plus_ms(kSpacingMs);
+  if (reply.failure) {
+    last_error_ = std::move(reply.failure);
+    failed_start_ = started;
+    for (const auto& [id, lookup] : lookups_) want(lookup.topic);
+    return;
+  }
+  last_error_.reset();
+  if (const auto* metadata = std::get_if<wire::MetadataAnswer>(&reply.answer.body)) {
+    absorb(*metadata);
+  }
+}
+
+std::optional<Result<TopicRoute>> Router::outcome(Time now, const Lookup& lookup) const {
+  if (const TopicRoute* route = topic(lookup.topic)) return Result<TopicRoute>(*route);
+  if (is_missing(lookup.topic)) {
+    return Result<TopicRoute>(
+        public_error(strandlog::Code::kNotFound, "topic \"" + lookup.topic + "\" does not exist"));
+  }
+  // Nobody at all answered during a whole inquiry that began after this lookup did.
+  bool unreachable =
+      last_error_ && last_error_->code == Code::kUnreachable && failed_start_ >= lookup.started;
+  if (!unreachable && now < lookup.deadline) return std::nullopt;
+  return Result<TopicRoute>(last_error_.value_or(public_error(
+      strandlog::Code::kTimeout,
+      "no metadata of topic \"" + lookup.topic + "\" in time; asked " + any_.addresses())));
+}
+
+void Router::settle_lookups(Time now) {
+  std::vector<std::pair<LookupHandler, Result<TopicRoute>>> done;
+  for (auto it = lookups_.begin(); it != lookups_.end();) {
+    std::optional<Result<TopicRoute>> result = outcome(now, it->second);
+    if (!result) {
+      ++it;
+      continue;
+    }
+    done.emplace_back(std::move(it->second.handler), std::move(*result));
+    it = lookups_.erase(it);
+  }
+  for (auto& [handler, result] : done) handler(std::move(result));
+}
+
+void Router::turn(Time now) {
+  now_ = now;
+  settle_lookups(now);
+  refresh(now);
+}
+
+Time Router::next_deadline() const {
+  Time next = kNoDeadline;
+  if (!asking_ && !wanted_.empty()) next = not_before_;
+  for (const auto& [id, lookup] : lookups_) next = std::min(next, lookup.deadline);
+  return next;
+}
+
+}  // namespace strandlog::client

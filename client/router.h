@@ -1,0 +1,84 @@
+// Router: which broker leads which partition, as far as this client knows.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "client/any_broker.h"
+
+namespace strandlog::client {
+
+struct PartitionRoute {
+  GroupId group;
+  BrokerId leader;  ///< 0: none known
+  Term term;        ///< of that knowledge; 0 after a hint
+};
+
+struct TopicRoute {
+  TopicId id;
+  std::string name;
+  std::vector<PartitionRoute> partitions;  ///< by number
+};
+
+/// A cache of metadata, refreshed only when somebody needs something it lacks.
+class Router {
+ public:
+  using LookupHandler = std::function<void(Result<TopicRoute>)>;
+
+  Router(AnyBroker& any, RequestTable& requests) : any_(any), requests_(requests) {}
+  Router(const Router&) = delete;
+  Router& operator=(const Router&) = delete;
+
+  /// nullptr: not known (yet).
+  const TopicRoute* topic(const std::string& name) const;
+  /// True when a broker that should know said that the topic does not exist.
+  bool is_missing(const std::string& name) const;
+  /// The leader's client address; empty: unknown.
+  std::string leader_of(const std::string& topic, uint32_t partition) const;
+  /// Refreshes what is known of the topic soon.
+  void want(const std::string& topic) { wanted_.insert(topic); }
+  /// A broker named the leader, or said that it is none.
+  void learn(const std::string& topic, uint32_t partition, const wire::WireError& error);
+  /// What is known, else what the next metadata says. kNotFound, kUnreachable, kTimeout or what
+  /// the brokers answered last. The handler may run inside this call.
+  uint64_t lookup(Time now, const std::string& topic, Time deadline, LookupHandler handler);
+  void cancel(uint64_t lookup) { lookups_.erase(lookup); }
+  void turn(Time now);
+  Time next_deadline() const;
+  /// Takes in metadata that somebody else asked for.
+  void absorb(const wire::MetadataAnswer& answer);
+
+ private:
+  struct Lookup {
+    std::string topic;
+    Time started;
+    Time deadline;
+    LookupHandler handler;
+  };
+
+  void refresh(Time now);
+  void on_metadata(Time started, AnyReply reply);
+  void absorb_topic(const wire::MetadataAnswer& answer, const wire::MetadataAnswer::Topic& topic);
+  void settle_lookups(Time now);
+  std::optional<Result<TopicRoute>> outcome(Time now, const Lookup& lookup) const;
+
+  AnyBroker& any_;
+  RequestTable& requests_;
+  Time now_;
+  std::map<std::string, TopicRoute> topics_;
+  std::map<std::string, int> missing_;  ///< topic → how often "not found" was heard; from 1
+  std::map<BrokerId, std::string> addresses_;
+  std::set<std::string> wanted_;
+  bool asking_ = false;
+  Time not_before_;
+  uint64_t next_lookup_ = 1;
+  std::map<uint64_t, Lookup> lookups_;
+  std::optional<Error> last_error_;
+  Time failed_start_;  ///< the inquiry that ended in last_error_ began then
+};
+
+}  // namespace strandlog::client

@@ -1,0 +1,2 @@
+// The public header admin.h compiles alone.
+#include "strandlog/admin.h"

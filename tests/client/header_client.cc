@@ -1,0 +1,2 @@
+// The public header client.h compiles alone.
+#include "strandlog/client.h"

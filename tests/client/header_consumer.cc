@@ -1,0 +1,2 @@
+// The public header consumer.h compiles alone.
+#include "strandlog/consumer.h"

@@ -1,0 +1,2 @@
+// The public header producer.h compiles alone.
+#include "strandlog/producer.h"

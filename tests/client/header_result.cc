@@ -1,0 +1,2 @@
+// The public header result.h compiles alone.
+#include "strandlog/result.h"

@@ -1,0 +1,213 @@
+// Router, AnyBroker and RequestTable: finding leaders and brokers.
+#include "client/router.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/client/fake_world.h"
+
+namespace strandlog::client {
+namespace {
+
+std::string look_up(FakeWorld& world, const std::string& topic, int64_t ms) {
+  std::string out = "pending";
+  world.core.router().lookup(world.now, topic, world.now.plus_ms(ms), [&](Result<TopicRoute> r) {
+    out = r.ok() ? std::to_string(r->partitions.size()) : r.error().text;
+    if (!r.ok()) out = std::string(code_name(r.error().code)) + ": " + out;
+  });
+  world.pass_ms(ms);
+  return out;
+}
+
+TEST(Router, LearnsATopicAndItsLeader) {
+  FakeWorld world(2);
+  world.lead(1, 3, 1);
+  EXPECT_EQ(look_up(world, "t", 1), "2");
+  EXPECT_EQ(world.core.router().leader_of("t", 0), address_of(1));
+  EXPECT_EQ(world.core.router().leader_of("t", 1), address_of(3));
+  EXPECT_EQ(world.core.router().leader_of("t", 2), "");
+}
+
+TEST(Router, AsksNoMoreThanNeeded) {
+  FakeWorld world;
+  look_up(world, "t", 1);
+  look_up(world, "t", 10'000);
+  EXPECT_EQ(world.metadata_requests, 1);
+}
+
+TEST(Router, FollowsTheHintOfANotLeaderAnswer) {
+  FakeWorld world;
+  look_up(world, "t", 1);
+  world.core.router().learn("t", 0, {strandlog::Code::kNotLeader, "", BrokerId{8}, "elsewhere:1"});
+  EXPECT_EQ(world.core.router().leader_of("t", 0), "elsewhere:1");
+}
+
+TEST(Router, KeepsTheLeaderOfTheHigherTerm) {
+  FakeWorld world;
+  world.lead(0, 2, 5);
+  look_up(world, "t", 1);
+  world.lead(0, 1, 4);
+  world.core.router().want("t");
+  world.pass_ms(100);
+  EXPECT_EQ(world.core.router().leader_of("t", 0), address_of(2));
+}
+
+TEST(Router, SaysNotFoundOnTheCatalogLeadersWord) {
+  FakeWorld world;
+  EXPECT_EQ(look_up(world, "none", 1), "not-found: topic \"none\" does not exist");
+}
+
+TEST(Router, DoubtsNotFoundFromALaggingBroker) {
+  FakeWorld world;
+  world.metadata.answered_by = BrokerId{2};
+  std::string out;
+  world.core.router().lookup(world.now, "none", world.now.plus_ms(5000),
+                             [&](Result<TopicRoute>) { out = "answered"; });
+  world.pass_ms(5);
+  EXPECT_EQ(out, "");
+  world.pass_ms(200);
+  EXPECT_EQ(out, "answered");
+  EXPECT_EQ(world.metadata_requests, 3);
+}
+
+TEST(Router, NamesTheAddressesWhenNobodyAnswers) {
+  FakeWorld world;
+  world.net.absent = {address_of(1), address_of(2)};
+  std::string out = look_up(world, "t", 5000);
+  EXPECT_EQ(out.substr(0, 11), "unreachable");
+  EXPECT_NE(out.find("b1:1, b2:1"), std::string::npos) << out;
+}
+
+TEST(Router, AsksAnotherBrokerWhenOneIsSilent) {
+  FakeWorld world;
+  world.mute_metadata = true;
+  std::string out = "pending";
+  world.core.router().lookup(world.now, "t", world.now.plus_ms(5000),
+                             [&](Result<TopicRoute> r) { out = r.ok() ? "found" : "failed"; });
+  world.pass_ms(500);
+  EXPECT_EQ(world.metadata_requests, 1);
+  world.mute_metadata = false;
+  world.pass_ms(600);
+  EXPECT_EQ(out, "found");
+}
+
+struct AnyTester {
+  FakeWorld world;
+  std::string outcome = "pending";
+  bool repeated = false;
+
+  void ask(int64_t ms) {
+    world.core.any().ask(
+        world.now, wire::CreateTopicRequest{"x", 1, 1, {}}, world.now.plus_ms(ms),
+        [this](AnyReply reply) {
+          outcome = reply.failure ? code_name(reply.failure->code) : "done";
+          repeated = reply.repeated;
+        },
+        ms);
+    world.settle();
+  }
+};
+
+TEST(AnyBroker, GoesToTheLeaderThatIsNamed) {
+  AnyTester tester;
+  tester.ask(5000);
+  Asked first = tester.world.take();
+  tester.world.refuse(first, {strandlog::Code::kNotLeader, "", BrokerId{3}, address_of(3)});
+  tester.world.pass_ms(1);
+  Asked second = tester.world.take();
+  EXPECT_EQ(second.address, address_of(3));
+  tester.world.answer(second, wire::CreateTopicAnswer{});
+  tester.world.settle();
+  EXPECT_EQ(tester.outcome, "done");
+  EXPECT_FALSE(tester.repeated);
+}
+
+TEST(AnyBroker, BacksOffWhileBrokersNameEachOther) {
+  AnyTester tester;
+  tester.ask(5000);
+  int attempts = 0;
+  for (int ms = 0; ms < 1000; ++ms) {
+    while (!tester.world.inbox.empty()) {
+      Asked asked = tester.world.take();
+      ++attempts;
+      uint64_t other = asked.address == address_of(1) ? 2 : 1;
+      tester.world.refuse(asked,
+                          {strandlog::Code::kNotLeader, "", BrokerId{other}, address_of(other)});
+    }
+    tester.world.pass_ms(1);
+  }
+  EXPECT_GE(attempts, 4);
+  EXPECT_LE(attempts, 6);
+}
+
+TEST(AnyBroker, ReturnsTheLastErrorAtTheDeadline) {
+  AnyTester tester;
+  tester.ask(300);
+  for (int ms = 0; ms < 301; ++ms) {
+    while (!tester.world.inbox.empty()) {
+      tester.world.refuse(tester.world.take(), {strandlog::Code::kBlank, "waiting", {}, ""});
+    }
+    tester.world.pass_ms(1);
+  }
+  EXPECT_EQ(tester.outcome, "blank");
+}
+
+TEST(AnyBroker, EndsAtOnceOnAnErrorThatCannotPass) {
+  AnyTester tester;
+  tester.ask(5000);
+  tester.world.refuse(tester.world.take(), {strandlog::Code::kInvalidArgument, "bad", {}, ""});
+  tester.world.settle();
+  EXPECT_EQ(tester.outcome, "invalid-argument");
+}
+
+TEST(AnyBroker, SaysWhenAnAttemptMayHaveWorked) {
+  AnyTester tester;
+  tester.ask(5000);
+  tester.world.net.cut(tester.world.take().address);
+  tester.world.pass_ms(200);
+  tester.world.refuse(tester.world.take(), {strandlog::Code::kConflict, "exists", {}, ""});
+  tester.world.settle();
+  EXPECT_EQ(tester.outcome, "conflict");
+  EXPECT_TRUE(tester.repeated);
+}
+
+TEST(RequestTable, FailsAtOnceWhatWasOutWhenTheLinkGoesDown) {
+  FakeWorld world;
+  std::optional<Reply> reply;
+  world.core.requests().send(world.now,
+                             {address_of(1), wire::StatusRequest{}, {}, world.now.plus_ms(60'000)},
+                             [&](Reply given) { reply = std::move(given); });
+  world.settle();
+  world.net.cut(address_of(1));
+  world.settle();
+  ASSERT_TRUE(reply && reply->failure);
+  EXPECT_EQ(reply->failure->code, Code::kUnreachable);
+  EXPECT_EQ(reply->failure->written, Written::kMaybe);
+}
+
+TEST(RequestTable, NeverSentMeansNotWritten) {
+  FakeWorld world;
+  world.net.absent = {address_of(1)};
+  std::optional<Reply> reply;
+  world.core.requests().send(world.now,
+                             {address_of(1), wire::StatusRequest{}, {}, world.now.plus_ms(100)},
+                             [&](Reply given) { reply = std::move(given); });
+  world.pass_ms(100);
+  ASSERT_TRUE(reply && reply->failure);
+  EXPECT_EQ(reply->failure->code, Code::kUnreachable);
+  EXPECT_EQ(reply->failure->written, Written::kNo);
+}
+
+TEST(RequestTable, CallsNoHandlerAfterCancel) {
+  FakeWorld world;
+  bool called = false;
+  uint64_t id = world.core.requests().send(
+      world.now, {address_of(1), wire::StatusRequest{}, {}, world.now.plus_ms(100)},
+      [&](Reply) { called = true; });
+  world.settle();
+  world.core.requests().cancel(id);
+  world.pass_ms(200);
+  EXPECT_FALSE(called);
+}
+
+}  // namespace
+}  // namespace strandlog::client

@@ -1,0 +1,208 @@
+// The public classes over the real thread and transport, against a broker of a few lines.
+#include "client/runtime.h"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <thread>
+
+#include "base/system_env.h"
+#include "strandlog/admin.h"
+#include "strandlog/consumer.h"
+#include "strandlog/producer.h"
+#include "tests/client/entries.h"
+#include "wire/codec.h"
+#include "wire/zmq_transport.h"
+
+namespace strandlog::client {
+namespace {
+
+const GroupId kGroup{{5}};
+const TopicId kTopic{{6}};
+
+/// One broker, one topic "t" with one partition whose entries it keeps in a list.
+class TinyBroker {
+ public:
+  TinyBroker() {
+    CHECK(transport_.listen(ListenerKind::kClient, "127.0.0.1:0").ok());
+    address = "127.0.0.1:" + std::to_string(transport_.bound_port(ListenerKind::kClient));
+    thread_ = std::thread([this] { work(); });
+  }
+  ~TinyBroker() {
+    stopping_.store(true);
+    transport_.wake();
+    thread_.join();
+  }
+  std::string address;
+
+ private:
+  void work() {
+    std::vector<NetEvent> events;
+    while (!stopping_.load()) {
+      transport_.wait(100'000, {});
+      events.clear();
+      transport_.poll(events);
+      for (NetEvent& event : events) {
+        if (event.kind == NetEvent::Kind::kMessage) handle(event);
+      }
+    }
+  }
+  void handle(const NetEvent& event) {
+    auto request = wire::decode_request(event.message.control);
+    CHECK(request.ok());
+    wire::Answer answer;
+    answer.id = request->id;
+    std::vector<Bytes> blobs;
+    if (std::holds_alternative<wire::MetadataRequest>(request->body)) {
+      answer.body = metadata();
+    } else if (auto* produce = std::get_if<wire::ProduceRequest>(&request->body)) {
+      answer.body = append(*produce, event.message.blobs);
+    } else if (std::holds_alternative<wire::ListOffsetsRequest>(request->body)) {
+      answer.body = wire::ListOffsetsAnswer{{{{kTopic, 0}, std::nullopt, Offset{}, Offset{end_}}}};
+    } else if (auto* fetch = std::get_if<wire::FetchRequest>(&request->body)) {
+      answer.body = read(fetch->items[0].from.value, blobs);
+    }
+    transport_.send(event.link, {wire::encode(answer), blobs});
+  }
+  wire::MetadataAnswer metadata() const {
+    wire::MetadataAnswer out;
+    out.answered_by = out.catalog_leader = BrokerId{1};
+    out.brokers.push_back({{BrokerId{1}, {}, address, ""}, true});
+    wire::MetadataAnswer::Topic topic;
+    topic.name = "t";
+    topic.id = kTopic;
+    topic.partitions.push_back({0, kGroup, true, BrokerId{1}, Term{1}, {}});
+    out.topics.push_back(topic);
+    return out;
+  }
+  wire::ProduceAnswer append(const wire::ProduceRequest& request, const std::vector<Bytes>& blobs) {
+    wire::ProduceAnswer out;
+    out.items.push_back({request.items[0].where, std::nullopt, Offset{end_}, 0});
+    for (const Bytes& blob : blobs) {
+      std::vector<uint8_t> scratch;
+      auto records = read_records(blob, 1 << 20, scratch);
+      CHECK(records.ok());
+      std::vector<std::string> values;
+      for (const auto& record : *records) values.emplace_back(text_of(*record.value));
+      entries_.push_back(Bytes::take(data_entry(kGroup, end_, values)));
+      starts_.push_back(end_);
+      end_ += values.size();
+    }
+    return out;
+  }
+  wire::FetchAnswer read(uint64_t from, std::vector<Bytes>& blobs) const {
+    wire::FetchAnswer out;
+    auto& item = out.items.emplace_back();
+    item.where = {kTopic, 0};
+    item.high_watermark = Offset{end_};
+    for (size_t i = 0; i < entries_.size() && blobs.size() < 50; ++i) {
+      uint64_t end = i + 1 < starts_.size() ? starts_[i + 1] : end_;
+      if (end > from) blobs.push_back(entries_[i]);
+    }
+    item.frames = static_cast<uint32_t>(blobs.size());
+    return out;
+  }
+
+  wire::ZmqTransport transport_;
+  std::atomic<bool> stopping_{false};
+  std::vector<Bytes> entries_;
+  std::vector<uint64_t> starts_;
+  uint64_t end_ = 0;
+  std::thread thread_;
+};
+
+Client connect(const std::string& address) {
+  ClientConfig config;
+  config.servers = {address};
+  auto client = Client::connect(config);
+  CHECK(client.ok());
+  return std::move(*client);
+}
+
+TEST(ClientRuntime, BringsRecordsThereAndBack) {
+  TinyBroker broker;
+  Client client = connect(broker.address);
+  auto producer = client.producer({});
+  ASSERT_TRUE(producer.ok());
+  constexpr int kRecords = 20'000;
+  std::atomic<int> acked{0};
+  for (int i = 0; i < kRecords; ++i) {
+    Record record;
+    record.topic = "t";
+    record.value = std::to_string(i);
+    ASSERT_TRUE(producer
+                    ->send(record,
+                           [&](Result<Ack> ack) {
+                             if (ack.ok() && ack->offset == acked.load()) ++acked;
+                           })
+                    .ok());
+  }
+  ASSERT_TRUE(producer->flush(milliseconds(20'000)).ok());
+  EXPECT_EQ(acked.load(), kRecords);
+
+  auto consumer = client.consumer({});
+  ASSERT_TRUE(consumer.ok());
+  ASSERT_TRUE(consumer->assign({{{"t", 0}, Position::at(100)}}).ok());
+  int next = 100;
+  while (next < kRecords) {
+    auto polled = consumer->poll(1000, milliseconds(5000));
+    ASSERT_TRUE(polled.ok());
+    ASSERT_FALSE(polled->records.empty());
+    ASSERT_TRUE(polled->events.empty());
+    for (const auto& record : polled->records) {
+      ASSERT_EQ(record.offset, next);
+      ASSERT_EQ(record.value, std::to_string(next));
+      ++next;
+    }
+  }
+  EXPECT_EQ(*consumer->position({"t", 0}), kRecords);
+  EXPECT_EQ(consumer->ends({{"t", 0}})->at({"t", 0}).end, kRecords);
+}
+
+TEST(ClientRuntime, SendsAndWaits) {
+  TinyBroker broker;
+  Client client = connect(broker.address);
+  auto producer = client.producer({});
+  Record record;
+  record.topic = "t";
+  record.value = "x";
+  EXPECT_EQ(producer->send_sync(record)->offset, 0);
+  EXPECT_EQ(producer->send_sync(record)->offset, 1);
+  auto totals = producer->close(milliseconds(1000));
+  EXPECT_EQ(totals->acked, 2u);
+  EXPECT_EQ(producer->send(record).error().code, Code::kClosed);
+}
+
+TEST(ClientRuntime, FailsToReachAnAbsentBroker) {
+  ClientConfig config;
+  config.servers = {"127.0.0.1:1"};
+  config.connect_timeout = milliseconds(100);
+  config.request_timeout = milliseconds(200);
+  auto client = Client::connect(config);
+  ASSERT_TRUE(client.ok());
+  auto topics = client->admin().list_topics();
+  ASSERT_FALSE(topics.ok());
+  EXPECT_EQ(topics.error().code, Code::kUnreachable);
+  EXPECT_NE(topics.error().text.find("127.0.0.1:1"), std::string::npos);
+}
+
+TEST(ClientRuntime, WakesAPollingConsumer) {
+  TinyBroker broker;
+  Client client = connect(broker.address);
+  auto consumer = client.consumer({});
+  consumer->wake();
+  auto polled = consumer->poll(1, milliseconds(60'000));
+  ASSERT_TRUE(polled.ok());
+  EXPECT_TRUE(polled->records.empty());
+}
+
+TEST(ClientRuntime, RefusesWhatIsNoAddress) {
+  for (const char* address : {"", "host", "host:", ":1", "host:0", "host:65536", "host:x"}) {
+    ClientConfig config;
+    config.servers = {address};
+    EXPECT_EQ(Client::connect(config).error().code, Code::kInvalidArgument) << address;
+  }
+}
+
+}  // namespace
+}  // namespace strandlog::client
