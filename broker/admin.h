@@ -1,0 +1,30 @@
+// Admin: metadata, partition descriptions and the broker's own figures.
+#pragma once
+
+#include <string>
+
+#include "broker/catalog_keeper.h"
+#include "broker/context.h"
+
+namespace strandlog::broker {
+
+class Admin {
+ public:
+  Admin(Context& context, const CatalogKeeper& keeper) : context_(context), keeper_(keeper) {}
+
+  void handle(const ReplyTo& to, const wire::MetadataRequest& request);
+  void handle(const ReplyTo& to, const wire::DescribePartitionsRequest& request);
+  void handle(const ReplyTo& to, const wire::StatusRequest& request);
+  /// One sentence; "ready" when the broker can serve.
+  std::string state() const;
+
+ private:
+  wire::MetadataAnswer::Topic describe(const CatalogTopic& topic) const;
+  std::vector<wire::DescribePartitionsAnswer::Replica> conditions(
+      const Replica& replica, const CatalogPartition& partition) const;
+
+  Context& context_;
+  const CatalogKeeper& keeper_;
+};
+
+}  // namespace strandlog::broker

@@ -1,0 +1,143 @@
+// The catalog's transitions; see catalog.h.
+#include "broker/catalog.h"
+
+#include <algorithm>
+
+namespace strandlog::broker {
+
+void Catalog::apply(Index index, const wire::catalog::Command& command) {
+  CHECK(index > applied_);
+  applied_ = index;
+  std::visit([this](const auto& one) { apply_one(one); }, command);
+}
+
+void Catalog::apply_one(const wire::catalog::Found& command) {
+  if (founding_) return;
+  founding_ = command.document;
+  for (const auto& founder : command.document.founders) {
+    brokers_[founder.address.broker] = {founder.address, BootEpoch{}};
+    next_uid_ = std::max(next_uid_, founder.catalog_uid.plus(1));
+  }
+}
+
+void Catalog::apply_one(const wire::catalog::RegisterBroker& command) {
+  CatalogBroker& broker = brokers_[command.address.broker];
+  bool same_store = broker.address.store == command.address.store;
+  if (same_store && command.boot_epoch < broker.boot_epoch) return;
+  broker = {command.address, command.boot_epoch};
+  if (!same_store) forget_lost_in_tombstones();
+}
+
+void Catalog::apply_one(const wire::catalog::CreateTopic& command) {
+  if (by_name_.contains(command.name) || topics_.contains(command.topic)) return;
+  // Proposed from an older state of the catalog: its numbers may be taken. The proposer retries.
+  for (const auto& partition : command.partitions) {
+    if (partition.creation < next_creation_) return;
+    for (const auto& replica : partition.replicas) {
+      if (replica.uid < next_uid_) return;
+    }
+  }
+  CatalogTopic topic{command.topic, command.name, command.settings, {}, command.created_ms};
+  for (const auto& partition : command.partitions) {
+    topic.partitions.push_back(
+        {partition.group, partition.creation, partition.replicas, {}, false});
+    next_creation_ = std::max(next_creation_, partition.creation + 1);
+    for (const auto& replica : partition.replicas) {
+      next_uid_ = std::max(next_uid_, replica.uid.plus(1));
+    }
+  }
+  by_name_[command.name] = command.topic;
+  topics_.emplace(command.topic, std::move(topic));
+}
+
+void Catalog::apply_one(const wire::catalog::ReplicaCreated& command) {
+  for (auto& [id, topic] : topics_) {
+    for (CatalogPartition& partition : topic.partitions) {
+      if (partition.creation != command.creation) continue;
+      for (const auto& replica : partition.replicas) {
+        if (replica.uid == command.uid && replica.store == command.store) {
+          partition.made.insert(command.uid);
+        }
+      }
+      partition.created = partition.created || partition.made.size() == partition.replicas.size();
+      return;
+    }
+  }
+}
+
+void Catalog::apply_one(const wire::catalog::DeleteTopic& command) {
+  auto found = topics_.find(command.topic);
+  if (found == topics_.end()) return;
+  Tombstone tombstone;
+  for (const CatalogPartition& partition : found->second.partitions) {
+    for (const auto& replica : partition.replicas) {
+      if (!is_lost(replica)) tombstone.waiting.insert(replica);
+    }
+  }
+  by_name_.erase(found->second.name);
+  topics_.erase(found);
+  if (!tombstone.waiting.empty()) tombstones_[command.topic] = std::move(tombstone);
+}
+
+void Catalog::apply_one(const wire::catalog::ReplicaDestroyed& command) {
+  for (auto it = tombstones_.begin(); it != tombstones_.end(); ++it) {
+    auto& waiting = it->second.waiting;
+    size_t before = waiting.size();
+    std::erase_if(waiting, [&](const wire::CatalogReplica& replica) {
+      return replica.uid == command.uid && replica.store == command.store;
+    });
+    if (waiting.size() == before) continue;
+    if (waiting.empty()) tombstones_.erase(it);
+    return;
+  }
+}
+
+// A store that is gone can confirm nothing: a tombstone does not wait for it.
+void Catalog::forget_lost_in_tombstones() {
+  for (auto it = tombstones_.begin(); it != tombstones_.end();) {
+    std::erase_if(it->second.waiting, [this](const auto& replica) { return is_lost(replica); });
+    it = it->second.waiting.empty() ? tombstones_.erase(it) : std::next(it);
+  }
+}
+
+const CatalogTopic* Catalog::topic_named(const std::string& name) const {
+  auto found = by_name_.find(name);
+  return found == by_name_.end() ? nullptr : topic(found->second);
+}
+
+const CatalogTopic* Catalog::topic(const TopicId& id) const {
+  auto found = topics_.find(id);
+  return found == topics_.end() ? nullptr : &found->second;
+}
+
+const CatalogPartition* Catalog::partition(const wire::TopicPartition& where) const {
+  const CatalogTopic* found = topic(where.topic);
+  if (!found || where.partition >= found->partitions.size()) return nullptr;
+  return &found->partitions[where.partition];
+}
+
+bool Catalog::is_lost(const wire::CatalogReplica& replica) const {
+  auto found = brokers_.find(replica.broker);
+  return found == brokers_.end() || found->second.address.store != replica.store;
+}
+
+Result<void> check_topic_name(const std::string& name) {
+  constexpr size_t kMaxName = 249;
+  if (name.empty() || name.size() > kMaxName) {
+    return Error{Code::kInvalidArgument, "a topic name has 1 to 249 characters, this one has " +
+                                             std::to_string(name.size())};
+  }
+  bool legal = std::all_of(name.begin(), name.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
+           c == '_' || c == '-';
+  });
+  if (!legal || name == "." || name == ".." || name.starts_with("__")) {
+    return Error{
+        Code::kInvalidArgument,
+        "a topic name is made of letters, digits, '.', '_' and '-', is not '.' or '..' and "
+        "does not begin with '__'"};
+  }
+  return {};
+}
+
+}  // namespace strandlog::broker

@@ -1,0 +1,89 @@
+// Catalog: the cluster's metadata as a state machine on Raft group 0.
+//
+// A pure function of its committed commands: every broker that applied the same index holds the
+// same Catalog. A command that no longer fits (its topic was deleted, say) changes nothing.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "base/ids.h"
+#include "base/result.h"
+#include "wire/messages.h"
+
+namespace strandlog::broker {
+
+struct CatalogPartition {
+  GroupId group;
+  uint64_t creation = 0;
+  std::vector<wire::CatalogReplica> replicas;
+  std::set<Uid> made;  ///< replicas whose stores reported them
+  /// Set once every replica was made: from then an empty directory is a loss, not a beginning.
+  bool created = false;
+};
+
+struct CatalogTopic {
+  TopicId id;
+  std::string name;
+  std::map<std::string, std::string> settings;
+  std::vector<CatalogPartition> partitions;
+  int64_t created_ms = 0;
+};
+
+/// A deleted topic: kept until every store that held a replica has confirmed its destruction.
+struct Tombstone {
+  std::set<wire::CatalogReplica> waiting;
+};
+
+struct CatalogBroker {
+  wire::BrokerAddress address;
+  BootEpoch boot_epoch;
+};
+
+class Catalog {
+ public:
+  /// Applies the command of entry `index`. Index by index, each once.
+  void apply(Index index, const wire::catalog::Command& command);
+  /// Moves past an entry without a command (a leader's no-op).
+  void skip(Index index) { applied_ = index; }
+
+  Index applied() const { return applied_; }
+  const std::optional<wire::FoundingDocument>& founding() const { return founding_; }
+  const std::map<BrokerId, CatalogBroker>& brokers() const { return brokers_; }
+  const std::map<TopicId, CatalogTopic>& topics() const { return topics_; }
+  const std::map<TopicId, Tombstone>& tombstones() const { return tombstones_; }
+  const CatalogTopic* topic_named(const std::string& name) const;
+  const CatalogTopic* topic(const TopicId& id) const;
+  const CatalogPartition* partition(const wire::TopicPartition& where) const;
+  /// True when the store this replica was bound to is not its broker's store any more.
+  bool is_lost(const wire::CatalogReplica& replica) const;
+  /// The first uid never handed out.
+  Uid next_uid() const { return next_uid_; }
+  uint64_t next_creation() const { return next_creation_; }
+
+ private:
+  void apply_one(const wire::catalog::Found& command);
+  void apply_one(const wire::catalog::RegisterBroker& command);
+  void apply_one(const wire::catalog::CreateTopic& command);
+  void apply_one(const wire::catalog::ReplicaCreated& command);
+  void apply_one(const wire::catalog::DeleteTopic& command);
+  void apply_one(const wire::catalog::ReplicaDestroyed& command);
+  void forget_lost_in_tombstones();
+
+  Index applied_;
+  std::optional<wire::FoundingDocument> founding_;
+  std::map<BrokerId, CatalogBroker> brokers_;
+  std::map<TopicId, CatalogTopic> topics_;
+  std::map<std::string, TopicId> by_name_;
+  std::map<TopicId, Tombstone> tombstones_;
+  Uid next_uid_{1};
+  uint64_t next_creation_ = 1;
+};
+
+/// Letters, digits, '.', '_' and '-', 1 to 249 of them, not "." or ".." and not "__…".
+Result<void> check_topic_name(const std::string& name);
+
+}  // namespace strandlog::broker

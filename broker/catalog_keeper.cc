@@ -1,0 +1,310 @@
+// Applying, reconciling and reporting; topic requests are in catalog_requests.cc.
+#include "broker/catalog_keeper.h"
+
+#include <algorithm>
+
+#include "base/log.h"
+#include "broker/raft_wire.h"
+
+namespace strandlog::broker {
+namespace {
+constexpr int64_t kDutyMs = 100;  // reports and fetches are repeated this often
+constexpr int64_t kProposeAgainMs = 1000;
+constexpr uint64_t kServeBytes = 1u << 20;
+}  // namespace
+
+void CatalogKeeper::begin(const wire::FoundingDocument& document, std::optional<Uid> uid) {
+  document_ = document;
+  uid_ = uid;
+}
+
+bool CatalogKeeper::leads() const {
+  Replica* replica = uid_ ? context_.replicas.find(*uid_) : nullptr;
+  return replica && replica->leads();
+}
+
+void CatalogKeeper::advanced() {
+  if (!uid_ || reading_) return;
+  Replica* replica = context_.replicas.find(*uid_);
+  if (!replica || !replica->group) return;
+  for (;;) {
+    // Only what this store can never forget is applied.
+    Index up_to = std::min(replica->commit, replica->group->durable());
+    if (up_to <= context_.catalog.applied()) return;
+    store::ReadRequest request{*uid_, context_.catalog.applied().plus(1), up_to, kServeBytes};
+    uint64_t ticket = kCatalogTickets | ++next_ticket_;
+    store::ReadResult result;
+    auto ready = context_.store.read(request, ticket, result);
+    if (!ready.ok()) {
+      LOG(kError, "cannot read the catalog's log", kv("why", ready.error().text));
+      return;
+    }
+    if (!*ready) {
+      reading_ = true;
+      return;
+    }
+    if (result.last < result.first) return;
+    for (const Bytes& piece : result.pieces) apply_run(piece, up_to);
+    reconcile();
+  }
+}
+
+void CatalogKeeper::on_read(const store::ReadDone& event) {
+  if (auto served = serving_.find(event.ticket); served != serving_.end()) {
+    auto [to, commit] = served->second;
+    serving_.erase(served);
+    if (event.result.ok() && peers_) {
+      peers_->catalog_entries(to, {event.result->first, commit, 0}, event.result->pieces);
+    }
+    return;
+  }
+  reading_ = false;
+  if (!event.result.ok()) {
+    LOG(kError, "cannot read the catalog's log", kv("why", event.result.error().text));
+    return;
+  }
+  for (const Bytes& piece : event.result->pieces) apply_run(piece, event.result->last);
+  reconcile();
+  advanced();
+}
+
+void CatalogKeeper::apply_run(ByteView run, Index up_to) {
+  while (!run.empty()) {
+    auto entry = decode_entry(run, group());
+    if (!entry.ok()) {
+      LOG(kError, "a catalog entry fails its checks", kv("why", entry.error().text));
+      return;
+    }
+    run = run.subspan(entry->whole.size());
+    if (entry->header.index > up_to) return;
+    if (entry->header.index == context_.catalog.applied().plus(1)) apply_entry(*entry);
+  }
+}
+
+void CatalogKeeper::apply_entry(const EntryView& entry) {
+  if (entry.header.kind != EntryKind::kCatalog) {
+    context_.catalog.skip(entry.header.index);
+    return;
+  }
+  auto command = wire::decode_command(entry.body);
+  if (!command.ok()) {
+    // Committed by a newer broker: every broker of this version skips it alike.
+    LOG(kError, "a catalog command cannot be read", kv("index", entry.header.index),
+        kv("why", command.error().text));
+    context_.catalog.skip(entry.header.index);
+    return;
+  }
+  context_.catalog.apply(entry.header.index, *command);
+  settle_requests(*command);
+}
+
+void CatalogKeeper::reconcile() {
+  for (const auto& [id, topic] : context_.catalog.topics()) {
+    for (uint32_t number = 0; number < topic.partitions.size(); ++number) {
+      const CatalogPartition& partition = topic.partitions[number];
+      for (const auto& replica : partition.replicas) {
+        if (replica.store == context_.self.address.store) {
+          reconcile_replica(topic, number, partition, replica);
+        }
+      }
+    }
+  }
+  destroy_deleted();
+  if (peers_) {
+    for (const auto& [id, broker] : context_.catalog.brokers()) peers_->meet(broker.address);
+  }
+}
+
+void CatalogKeeper::reconcile_replica(const CatalogTopic& topic, uint32_t number,
+                                      const CatalogPartition& partition,
+                                      const wire::CatalogReplica& replica) {
+  const auto& local = context_.store.replicas();
+  auto found = local.find(replica.uid);
+  if (found == local.end()) {
+    bool was_made = partition.created || partition.made.contains(replica.uid);
+    if (!was_made) make_replica(topic, number, partition, replica.uid);
+    return;
+  }
+  if (found->second.life == store::Life::kMade && partition.created && !found->second.fault) {
+    context_.store.set_life(replica.uid, store::Life::kLive);
+    context_.replicas.activate(replica.uid);
+  }
+}
+
+void CatalogKeeper::make_replica(const CatalogTopic& topic, uint32_t number,
+                                 const CatalogPartition& partition, Uid uid) {
+  wire::Configuration configuration;
+  configuration.voters = partition.replicas;
+  store::ReplicaSpec spec{uid, partition.group, topic.id, topic.name, number, partition.creation};
+  context_.store.make(spec, wire::encode(configuration));
+  made_in_[uid] = context_.store.gathering();
+  context_.replicas.open(uid, false);
+  next_duty_ = context_.now;
+}
+
+// Data goes only by a committed tombstone, never because the catalog does not mention it.
+void CatalogKeeper::destroy_deleted() {
+  std::vector<Uid> doomed;
+  for (const auto& [uid, state] : context_.store.replicas()) {
+    if (state.life == store::Life::kDead || uid == uid_) continue;
+    if (context_.catalog.tombstones().contains(state.spec.topic)) doomed.push_back(uid);
+  }
+  for (Uid uid : doomed) {
+    context_.leaders.forget(context_.store.replicas().at(uid).spec.group);
+    context_.replicas.close(uid);
+    context_.store.set_life(uid, store::Life::kDead);
+    made_in_[uid] = context_.store.gathering();
+    next_duty_ = context_.now;
+  }
+}
+
+std::vector<wire::ReplicaReport> CatalogKeeper::open_reports() const {
+  std::vector<wire::ReplicaReport> out;
+  auto durable = [&](Uid uid) {
+    auto round = made_in_.find(uid);
+    return round == made_in_.end() || round->second <= context_.store.durable();
+  };
+  const StoreId& own = context_.self.address.store;
+  for (const auto& [uid, state] : context_.store.replicas()) {
+    if (state.life != store::Life::kMade || !durable(uid)) continue;
+    const CatalogPartition* partition =
+        context_.catalog.partition({state.spec.topic, state.spec.partition});
+    if (partition && partition->creation == state.spec.creation && !partition->made.contains(uid)) {
+      out.push_back({uid, own, state.spec.creation, false});
+    }
+  }
+  for (const auto& [topic, tombstone] : context_.catalog.tombstones()) {
+    for (const auto& replica : tombstone.waiting) {
+      if (replica.store != own || !durable(replica.uid)) continue;
+      out.push_back({replica.uid, own, 0, true});
+    }
+  }
+  return out;
+}
+
+std::optional<wire::RegisterReport> CatalogKeeper::registration() const {
+  const auto& brokers = context_.catalog.brokers();
+  auto found = brokers.find(context_.self.address.broker);
+  if (found != brokers.end() && found->second.address == context_.self.address &&
+      found->second.boot_epoch >= context_.self.boot_epoch) {
+    return std::nullopt;
+  }
+  return wire::RegisterReport{context_.self.address, context_.self.boot_epoch};
+}
+
+void CatalogKeeper::tick(Peers& peers) {
+  peers_ = &peers;
+  if (!begun() || context_.now < next_duty_) return;
+  next_duty_ = context_.now.plus_ms(kDutyMs);
+  if (leads()) lead(context_.now);
+  const wire::LeaderNotice* leader = context_.leader_of(group());
+  bool elsewhere = leader && leader->broker != context_.self.address.broker;
+  if (elsewhere) {
+    for (const auto& report : open_reports()) peers.report(leader->broker, report);
+    if (!uid_) peers.catalog_fetch(leader->broker, context_.catalog.applied());
+  }
+  for (auto it = deletions_.begin(); it != deletions_.end();) {
+    if (it->second.deadline > context_.now) {
+      ++it;
+      continue;
+    }
+    context_.fail(it->second.to, Code::kTimeout, "the deletion was not committed in time: retry");
+    it = deletions_.erase(it);
+  }
+  while (!creations_.empty() && creations_.front().deadline <= context_.now) {
+    context_.fail(creations_.front().to, Code::kTimeout,
+                  "the topic was not committed in time: look with `topic list`, then retry");
+    creations_.pop_front();
+  }
+}
+
+void CatalogKeeper::lead(Time now) {
+  std::erase_if(proposed_,
+                [&](const auto& entry) { return entry.second.plus_ms(kProposeAgainMs) < now; });
+  Replica* replica = context_.replicas.find(*uid_);
+  if (!replica->group->committed_in_term()) return;
+  if (!context_.catalog.founding()) {
+    propose_once("found", wire::catalog::Found{*document_});
+    return;
+  }
+  if (auto report = registration()) on_registration(*report);
+  for (const auto& report : open_reports()) on_report(report);
+  next_creation();
+}
+
+Result<void> CatalogKeeper::propose(const wire::catalog::Command& command) {
+  Replica* replica = uid_ ? context_.replicas.find(*uid_) : nullptr;
+  if (!replica || !replica->leads()) {
+    return Error{Code::kNotLeader, "this broker does not lead the catalog"};
+  }
+  Bytes body = wire::encode(command);
+  auto header = context_.replicas.propose(*replica, EntryKind::kCatalog, 0, body, context_.wall_ms);
+  if (!header.ok()) return header.error();
+  return {};
+}
+
+void CatalogKeeper::propose_once(const std::string& key, const wire::catalog::Command& command) {
+  if (proposed_.contains(key)) return;
+  if (propose(command).ok()) proposed_[key] = context_.now;
+}
+
+void CatalogKeeper::on_report(const wire::ReplicaReport& report) {
+  if (!leads()) return;
+  std::string key =
+      (report.destroyed ? "destroyed " : "created ") + std::to_string(report.uid.value);
+  if (report.destroyed) {
+    propose_once(key, wire::catalog::ReplicaDestroyed{report.uid, report.store});
+  } else {
+    propose_once(key, wire::catalog::ReplicaCreated{report.uid, report.store, report.creation});
+  }
+}
+
+void CatalogKeeper::on_registration(const wire::RegisterReport& report) {
+  if (!leads() || !context_.catalog.founding()) return;
+  const auto& brokers = context_.catalog.brokers();
+  auto found = brokers.find(report.address.broker);
+  bool own = report.address.broker == context_.self.address.broker;
+  if (found != brokers.end()) {
+    bool current =
+        found->second.address == report.address && found->second.boot_epoch >= report.boot_epoch;
+    if (current) return;
+    // Another disk claims this broker's place: not while the old one is still heard from.
+    bool other_store = found->second.address.store != report.address.store;
+    if (other_store && !own && context_.replicas.alive(report.address.broker)) return;
+  }
+  propose_once("register " + std::to_string(report.address.broker.value),
+               wire::catalog::RegisterBroker{report.address, report.boot_epoch});
+}
+
+void CatalogKeeper::on_fetch(BrokerId from, const wire::CatalogFetch& fetch) {
+  Replica* replica = uid_ ? context_.replicas.find(*uid_) : nullptr;
+  if (!replica || !replica->leads() || !peers_) return;
+  if (fetch.after >= replica->commit) return;
+  store::ReadRequest request{*uid_, fetch.after.plus(1), replica->commit, kServeBytes};
+  uint64_t ticket = kCatalogTickets | ++next_ticket_;
+  store::ReadResult result;
+  auto ready = context_.store.read(request, ticket, result);
+  if (!ready.ok()) return;
+  if (!*ready) {
+    serving_[ticket] = {from, replica->commit};
+    return;
+  }
+  peers_->catalog_entries(from, {result.first, replica->commit, 0}, std::move(result.pieces));
+}
+
+void CatalogKeeper::on_entries(const wire::CatalogEntries& entries,
+                               const std::vector<Bytes>& frames) {
+  if (!begun() || uid_) return;
+  Index before = context_.catalog.applied();
+  for (const Bytes& frame : frames) apply_run(frame, entries.commit);
+  if (context_.catalog.applied() == before) return;
+  reconcile();
+  next_duty_ = context_.now;  // there may be more
+}
+
+void CatalogKeeper::lost_leadership() {
+  proposed_.clear();
+  fail_requests(context_.not_leader(group(), "the catalog"));
+}
+
+}  // namespace strandlog::broker

@@ -1,0 +1,95 @@
+// CatalogKeeper: keeps this broker's catalog current and makes the local replicas match it.
+//
+// Applies what group 0 committed (from the local replica, or fetched from the catalog leader when
+// there is none), makes and destroys replicas as it says, reports that, and, on the catalog
+// leader, turns reports and topic requests into commands.
+#pragma once
+
+#include <deque>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "broker/context.h"
+
+namespace strandlog::broker {
+
+class CatalogKeeper {
+ public:
+  explicit CatalogKeeper(Context& context) : context_(context) {}
+
+  /// The document names group 0; `uid` is the local replica of it, none when there is none here.
+  void begin(const wire::FoundingDocument& document, std::optional<Uid> uid);
+  bool begun() const { return document_.has_value(); }
+  std::optional<Uid> uid() const { return uid_; }
+  const GroupId& group() const { return document_->catalog_group; }
+  bool leads() const;
+
+  // ---- what happened to the local catalog replica
+  void advanced();  ///< commit or durable index moved
+  void on_read(const store::ReadDone& event);
+  void lost_leadership();
+
+  // ---- from peers
+  void on_report(const wire::ReplicaReport& report);
+  void on_registration(const wire::RegisterReport& report);
+  void on_fetch(BrokerId from, const wire::CatalogFetch& fetch);
+  void on_entries(const wire::CatalogEntries& entries, const std::vector<Bytes>& frames);
+
+  // ---- from clients
+  void handle(const ReplyTo& to, const wire::CreateTopicRequest& request, uint32_t deadline_ms);
+  void handle(const ReplyTo& to, const wire::DeleteTopicRequest& request, uint32_t deadline_ms);
+
+  /// Repeats reports and fetches that are due; expires waiting requests.
+  void tick(Peers& peers);
+  Time next_deadline() const { return next_duty_; }
+  /// What to tell the catalog leader about this broker; none once the catalog has it.
+  std::optional<wire::RegisterReport> registration() const;
+
+ private:
+  struct Creation {
+    ReplyTo to;
+    wire::CreateTopicRequest request;
+    Time deadline;
+    TopicId topic;  ///< nil until proposed
+  };
+  struct Deletion {
+    ReplyTo to;
+    Time deadline;
+  };
+
+  void apply_run(ByteView run, Index up_to);
+  void apply_entry(const EntryView& entry);
+  void settle_requests(const wire::catalog::Command& command);
+  void reconcile();
+  void reconcile_replica(const CatalogTopic& topic, uint32_t number,
+                         const CatalogPartition& partition, const wire::CatalogReplica& replica);
+  void destroy_deleted();
+  void make_replica(const CatalogTopic& topic, uint32_t number, const CatalogPartition& partition,
+                    Uid uid);
+  std::vector<wire::ReplicaReport> open_reports() const;
+  void lead(Time now);
+  Result<void> propose(const wire::catalog::Command& command);
+  void propose_once(const std::string& key, const wire::catalog::Command& command);
+  void next_creation();
+  Result<wire::catalog::CreateTopic> plan(const wire::CreateTopicRequest& request);
+  void fail_requests(const wire::WireError& error);
+
+  Context& context_;
+  std::optional<wire::FoundingDocument> document_;
+  std::optional<Uid> uid_;
+  bool reading_ = false;
+  uint64_t next_ticket_ = 0;
+  std::map<Uid, RoundNumber> made_in_;    ///< round that carries the making
+  std::map<std::string, Time> proposed_;  ///< commands under way, by what they are about
+  std::map<uint64_t, std::pair<BrokerId, Index>> serving_;  ///< catalog reads for a peer
+  std::deque<Creation> creations_;  ///< one at a time: numbers come from the catalog
+  std::multimap<TopicId, Deletion> deletions_;
+  Time next_duty_;
+  Peers* peers_ = nullptr;
+};
+
+}  // namespace strandlog::broker

@@ -1,0 +1,183 @@
+// Topic creation and deletion on the catalog leader; see catalog_keeper.h.
+#include <algorithm>
+#include <array>
+
+#include "broker/catalog_keeper.h"
+#include "broker/placement.h"
+
+namespace strandlog::broker {
+namespace {
+
+constexpr std::array kSettings = {"cleanup.policy", "max.message.bytes", "retention.bytes",
+                                  "retention.ms", "segment.bytes"};
+constexpr size_t kMaxQueuedCreations = 1000;
+
+Result<void> check_settings(const std::map<std::string, std::string>& settings) {
+  for (const auto& [name, value] : settings) {
+    if (std::find(kSettings.begin(), kSettings.end(), name) == kSettings.end()) {
+      std::string known;
+      for (const char* one : kSettings) known += (known.empty() ? "" : ", ") + std::string(one);
+      return Error{Code::kInvalidArgument,
+                   "no topic setting is called \"" + name + "\"; there are: " + known};
+    }
+    if (value.size() > 256) {
+      return Error{Code::kInvalidArgument, "the value of " + name + " is longer than 256 bytes"};
+    }
+  }
+  return {};
+}
+
+}  // namespace
+
+void CatalogKeeper::handle(const ReplyTo& to, const wire::CreateTopicRequest& request,
+                           uint32_t deadline_ms) {
+  if (!leads()) {
+    context_.fail(to, context_.not_leader(group(), "the catalog"));
+    return;
+  }
+  for (auto check : {check_topic_name(request.name), check_settings(request.settings)}) {
+    if (!check.ok()) {
+      context_.fail(to, check.error().code, check.error().text);
+      return;
+    }
+  }
+  if (request.partitions == 0 || request.partitions > context_.config.max_partitions) {
+    context_.fail(to, Code::kInvalidArgument,
+                  "a topic has 1 to " + std::to_string(context_.config.max_partitions) +
+                      " partitions, not " + std::to_string(request.partitions));
+    return;
+  }
+  if (context_.catalog.topic_named(request.name)) {
+    context_.fail(to, Code::kConflict, "topic \"" + request.name + "\" exists already");
+    return;
+  }
+  if (creations_.size() >= kMaxQueuedCreations) {
+    context_.fail(to, Code::kBusy, "1000 topics wait to be created already: retry");
+    return;
+  }
+  creations_.push_back({to, request, context_.now.plus_ms(deadline_ms), {}});
+  next_creation();
+}
+
+// Uids and creation numbers come from the applied catalog, so the next topic is planned only when
+// the one before it has been applied.
+void CatalogKeeper::next_creation() {
+  if (!leads() || !context_.catalog.founding()) return;
+  while (!creations_.empty() && creations_.front().topic.is_nil()) {
+    Creation& creation = creations_.front();
+    auto command = plan(creation.request);
+    Result<void> proposed = command.ok() ? propose(*command) : Result<void>(command.error());
+    if (proposed.ok()) {
+      creation.topic = command->topic;
+      return;
+    }
+    context_.fail(creation.to, proposed.error().code, proposed.error().text);
+    creations_.pop_front();
+  }
+}
+
+Result<wire::catalog::CreateTopic> CatalogKeeper::plan(const wire::CreateTopicRequest& request) {
+  if (context_.catalog.topic_named(request.name)) {
+    return Error{Code::kConflict, "topic \"" + request.name + "\" exists already"};
+  }
+  std::map<BrokerId, uint64_t> load;
+  const auto& brokers = context_.catalog.brokers();
+  for (const auto& [id, broker] : brokers) {
+    if (id == context_.self.address.broker || context_.replicas.alive(id)) load[id] = 0;
+  }
+  size_t existing = 0;
+  for (const auto& [id, topic] : context_.catalog.topics()) {
+    existing += topic.partitions.size();
+    for (const auto& partition : topic.partitions) {
+      for (const auto& replica : partition.replicas) {
+        if (load.contains(replica.broker)) ++load[replica.broker];
+      }
+    }
+  }
+  if (existing + request.partitions > context_.config.max_partitions) {
+    return Error{Code::kBusy, "the cluster has " + std::to_string(existing) +
+                                  " partitions, its bound is " +
+                                  std::to_string(context_.config.max_partitions)};
+  }
+  uint32_t replication = request.replication;
+  if (replication == 0) replication = static_cast<uint32_t>(std::min<size_t>(3, brokers.size()));
+  ASSIGN(auto places, place(load, request.partitions, replication));
+
+  wire::catalog::CreateTopic command;
+  command.topic = context_.random.uuid<TopicId>();
+  command.name = request.name;
+  command.settings = request.settings;
+  command.created_ms = context_.wall_ms;
+  Uid uid = context_.catalog.next_uid();
+  uint64_t creation = context_.catalog.next_creation();
+  for (const auto& chosen : places) {
+    wire::catalog::CreateTopic::Partition partition;
+    partition.group = context_.random.uuid<GroupId>();
+    partition.creation = creation++;
+    for (BrokerId broker : chosen) {
+      partition.replicas.push_back({uid, broker, brokers.at(broker).address.store});
+      uid = uid.plus(1);
+    }
+    command.partitions.push_back(std::move(partition));
+  }
+  return command;
+}
+
+void CatalogKeeper::handle(const ReplyTo& to, const wire::DeleteTopicRequest& request,
+                           uint32_t deadline_ms) {
+  if (!leads()) {
+    context_.fail(to, context_.not_leader(group(), "the catalog"));
+    return;
+  }
+  const CatalogTopic* topic = context_.catalog.topic_named(request.name);
+  if (!topic) {
+    context_.fail(to, Code::kNotFound, "topic \"" + request.name + "\" does not exist");
+    return;
+  }
+  if (!deletions_.contains(topic->id)) {
+    auto proposed = propose(wire::catalog::DeleteTopic{topic->id});
+    if (!proposed.ok()) {
+      context_.fail(to, proposed.error().code, proposed.error().text);
+      return;
+    }
+  }
+  deletions_.emplace(topic->id, Deletion{to, context_.now.plus_ms(deadline_ms)});
+}
+
+void CatalogKeeper::settle_requests(const wire::catalog::Command& command) {
+  uint64_t index = context_.catalog.applied().value;
+  if (const auto* created = std::get_if<wire::catalog::CreateTopic>(&command)) {
+    if (creations_.empty() || creations_.front().topic != created->topic) return;
+    Creation creation = std::move(creations_.front());
+    creations_.pop_front();
+    if (context_.catalog.topic(created->topic)) {
+      auto replication = static_cast<uint32_t>(created->partitions.front().replicas.size());
+      context_.answer(creation.to, wire::CreateTopicAnswer{created->topic, index, replication});
+    } else {
+      creation.topic = {};  // another leader's command took its numbers: plan again
+      creations_.push_front(std::move(creation));
+    }
+    next_duty_ = context_.now;
+    return;
+  }
+  if (const auto* deleted = std::get_if<wire::catalog::DeleteTopic>(&command)) {
+    auto [first, last] = deletions_.equal_range(deleted->topic);
+    for (auto it = first; it != last; ++it) {
+      context_.answer(it->second.to, wire::DeleteTopicAnswer{index});
+    }
+    deletions_.erase(first, last);
+    return;
+  }
+  // Reports become commands one at a time; the next duty sees what is still open.
+  if (std::holds_alternative<wire::catalog::ReplicaCreated>(command) ||
+      std::holds_alternative<wire::catalog::Found>(command)) {
+    next_duty_ = context_.now;
+  }
+}
+
+void CatalogKeeper::fail_requests(const wire::WireError& error) {
+  for (Creation& creation : std::exchange(creations_, {})) context_.fail(creation.to, error);
+  for (auto& [topic, deletion] : std::exchange(deletions_, {})) context_.fail(deletion.to, error);
+}
+
+}  // namespace strandlog::broker

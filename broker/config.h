@@ -1,0 +1,37 @@
+// BrokerConfig: everything a broker is told from outside, fixed at start.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/ids.h"
+#include "store/store.h"
+
+namespace strandlog::broker {
+
+struct BrokerConfig {
+  BrokerId id;
+  std::string listen;              ///< client address, HOST:PORT
+  std::string listen_peer;         ///< peer address, HOST:PORT
+  std::string advertise;           ///< what clients are told; default: listen
+  std::string advertise_peer;      ///< what peers are told; default: listen_peer
+  std::vector<std::string> seeds;  ///< peer addresses a blank broker asks
+  bool found_alone = false;        ///< --dev: a blank broker founds a cluster of itself
+
+  int64_t tick_ms = 25;
+  uint32_t election_ticks = 24;  ///< 0.6 to 1.2 s of silence
+  uint32_t heartbeat_ticks = 4;
+  uint32_t session_ticks = 40;   ///< 1 s without a word ends a session
+  int64_t heartbeat_ms = 100;    ///< a session's silence at most
+  int64_t disk_stall_ms = 1000;  ///< a write outstanding longer hands over leadership
+
+  uint32_t max_message_bytes = 1u << 20;         ///< one record batch
+  uint64_t uncommitted_bytes_group = 32u << 20;  ///< beyond: busy
+  uint64_t uncommitted_bytes_broker = 128u << 20;
+  size_t max_pending_fetches = 20000;
+  size_t max_deferred_bytes = 128u << 20;  ///< received, waiting for the round to have room
+  uint32_t max_partitions = 10000;         ///< of one topic and of the cluster's topics
+  store::StoreOptions store;
+};
+
+}  // namespace strandlog::broker

@@ -1,0 +1,265 @@
+// Looking, parking, reading, answering; see fetch.h.
+#include "broker/fetch.h"
+
+#include <algorithm>
+
+namespace strandlog::broker {
+namespace {
+constexpr uint32_t kMaxFetchBytes = 16u << 20;  // of one answer, whatever was asked
+constexpr size_t kMaxItems = 4096;
+}  // namespace
+
+void Fetch::handle(const ReplyTo& to, const wire::FetchRequest& request, uint32_t deadline_ms) {
+  ++context_.metrics.counters["fetch_requests_total"];
+  if (request.items.size() > kMaxItems) {
+    context_.fail(
+        to, Code::kTooLarge,
+        "a fetch names at most 4096 partitions, this one " + std::to_string(request.items.size()));
+    return;
+  }
+  if (fetches_.size() >= context_.config.max_pending_fetches) {
+    context_.fail(
+        to, Code::kBusy,
+        std::to_string(fetches_.size()) + " fetches wait already, the bound is reached: retry");
+    return;
+  }
+  uint64_t id = ++next_id_;
+  PendingFetch& pending = fetches_[id];
+  pending.to = to;
+  pending.request = request;
+  pending.arrived = context_.now;
+  pending.deadline = context_.now.plus_ms(std::min(request.max_wait_ms, deadline_ms));
+  for (const auto& item : request.items) pending.items.push_back({item, {}, {}, false, false, {}});
+  deadlines_.insert({pending.deadline, id});
+  attempt(id);
+}
+
+void Fetch::attempt(uint64_t id) {
+  auto found = fetches_.find(id);
+  if (found == fetches_.end() || found->second.open_reads > 0) return;
+  bool anything = found->second.items.empty();
+  for (size_t i = 0; i < found->second.items.size(); ++i) anything |= look(id, i);
+  PendingFetch& pending = found->second;
+  if (pending.open_reads > 0) return;  // their end comes back here through finish()
+  if (anything || pending.deadline <= context_.now) {
+    finish(id);
+  } else {
+    park(id);
+  }
+}
+
+bool Fetch::look(uint64_t id, size_t index) {
+  Item& item = fetches_.at(id).items[index];
+  if (item.error || item.found.bytes > 0) return true;
+  auto located = context_.leading(item.asked.where);
+  if (!located.replica) {
+    item.error = located.error;
+    return true;
+  }
+  Replica& replica = *located.replica;
+  item.uid = replica.spec.uid;
+  const store::ReplicaState& state = context_.store.replicas().at(item.uid);
+  if (item.asked.from < state.start.offset) {
+    item.error =
+        wire::WireError{Code::kOutOfRange,
+                        "offset " + std::to_string(item.asked.from.value) +
+                            " is below the log's start " + std::to_string(state.start.offset.value),
+                        {},
+                        {}};
+    return true;
+  }
+  if (item.asked.from < replica.high_watermark) return start_read(id, index, replica);
+  if (item.asked.from > replica.high_watermark) {
+    if (item.end_confirmed) {
+      item.error = wire::WireError{Code::kOutOfRange,
+                                   "offset " + std::to_string(item.asked.from.value) +
+                                       " is above the log's end " +
+                                       std::to_string(replica.high_watermark.value),
+                                   {},
+                                   {}};
+      return true;
+    }
+    confirm_end(id, index, replica);
+  }
+  return false;
+}
+
+bool Fetch::start_read(uint64_t id, size_t index, Replica& replica) {
+  PendingFetch& pending = fetches_.at(id);
+  Item& item = pending.items[index];
+  uint64_t bytes =
+      std::min<uint64_t>(item.asked.max_bytes, std::min(pending.request.max_bytes, kMaxFetchBytes));
+  uint64_t taken = 0;
+  for (const Item& other : pending.items) taken += other.found.bytes;
+  if (taken > 0 && taken >= pending.request.max_bytes) return true;
+  store::ReadRequest request{item.uid, item.asked.from, replica.commit, bytes};
+  uint64_t ticket = kFetchTickets | ++next_ticket_;
+  auto ready = context_.store.read(request, ticket, item.found);
+  if (!ready.ok()) {
+    item.error = wire::WireError{ready.error().code, ready.error().text, {}, {}};
+    return true;
+  }
+  if (*ready) return true;
+  item.reading = true;
+  ++pending.open_reads;
+  reads_[ticket] = {id, index};
+  return true;
+}
+
+// Only a quorum-confirmed end may call an offset out of range: a leader that was just elected, or
+// was deposed without knowing, may simply not know of the records yet.
+void Fetch::confirm_end(uint64_t id, size_t index, Replica& replica) {
+  uint64_t token = kFetchTickets | ++next_token_;
+  confirmations_[token] = {id, index};
+  context_.replicas.read_index(replica, token);
+}
+
+void Fetch::on_read(const store::ReadDone& event) {
+  auto found = reads_.find(event.ticket);
+  if (found == reads_.end()) return;
+  ReadOwner owner = found->second;
+  reads_.erase(found);
+  auto fetch = fetches_.find(owner.fetch);
+  if (fetch == fetches_.end()) return;
+  Item& item = fetch->second.items[owner.item];
+  item.reading = false;
+  --fetch->second.open_reads;
+  if (event.result.ok()) {
+    item.found = *event.result;
+  } else {
+    item.error = wire::WireError{event.result.error().code, event.result.error().text, {}, {}};
+  }
+  if (fetch->second.open_reads == 0) finish(owner.fetch);
+}
+
+void Fetch::on_read_index(const raft::ReadReady& ready) {
+  if (auto found = confirmations_.find(ready.token); found != confirmations_.end()) {
+    ReadOwner owner = found->second;
+    confirmations_.erase(found);
+    auto fetch = fetches_.find(owner.fetch);
+    if (fetch == fetches_.end()) return;
+    fetch->second.items[owner.item].end_confirmed = ready.index.has_value();
+    attempt(owner.fetch);
+    return;
+  }
+  auto found = list_reads_.find(ready.token);
+  if (found == list_reads_.end()) return;
+  ReadOwner owner = found->second;
+  list_reads_.erase(found);
+  auto list = lists_.find(owner.fetch);
+  if (list == lists_.end()) return;
+  auto& item = list->second.answer.items[owner.item];
+  auto located = context_.leading(item.where);
+  if (!ready.index || !located.replica) {
+    item.error = located.replica ? context_.not_leader(located.replica->spec.group, "the partition")
+                                 : located.error;
+  } else {
+    item.start = context_.store.replicas().at(located.replica->spec.uid).start.offset;
+    item.end = located.replica->high_watermark;
+  }
+  list->second.open.erase(owner.item);
+  if (list->second.open.empty()) finish_list(owner.fetch);
+}
+
+void Fetch::advanced(Uid uid) {
+  auto found = parked_.find(uid);
+  if (found == parked_.end()) return;
+  for (uint64_t id : std::exchange(found->second, {})) attempt(id);
+}
+
+void Fetch::park(uint64_t id) {
+  for (const Item& item : fetches_.at(id).items) parked_[item.uid].insert(id);
+}
+
+void Fetch::finish(uint64_t id) {
+  auto found = fetches_.find(id);
+  if (found == fetches_.end()) return;
+  PendingFetch pending = std::move(found->second);
+  fetches_.erase(found);
+  deadlines_.erase({pending.deadline, id});
+  for (const Item& item : pending.items) {
+    auto parked = parked_.find(item.uid);
+    if (parked != parked_.end()) parked->second.erase(id);
+  }
+  wire::FetchAnswer answer;
+  std::vector<Bytes> frames;
+  for (Item& item : pending.items) {
+    wire::FetchAnswer::Item out;
+    out.where = item.asked.where;
+    out.error = item.error;
+    if (Replica* replica = context_.replicas.find(item.uid)) {
+      out.high_watermark = out.stable_end = replica->high_watermark;
+      out.log_start = context_.store.replicas().at(item.uid).start.offset;
+    }
+    if (!item.error && frames.size() + item.found.pieces.size() <= wire::kMaxBlobFrames) {
+      out.frames = static_cast<uint32_t>(item.found.pieces.size());
+      for (Bytes& piece : item.found.pieces) frames.push_back(std::move(piece));
+      context_.metrics.counters["fetch_bytes_total"] += item.found.bytes;
+    }
+    answer.items.push_back(std::move(out));
+  }
+  context_.metrics.histograms["fetch_us"].add(
+      static_cast<uint64_t>(context_.now.us - pending.arrived.us));
+  context_.answer(pending.to, std::move(answer), std::move(frames));
+}
+
+void Fetch::handle(const ReplyTo& to, const wire::ListOffsetsRequest& request,
+                   uint32_t deadline_ms) {
+  if (request.items.size() > kMaxItems || lists_.size() >= context_.config.max_pending_fetches) {
+    context_.fail(to, Code::kBusy, "too many partitions or waiting requests: retry with fewer");
+    return;
+  }
+  uint64_t id = ++next_id_;
+  PendingList& pending = lists_[id];
+  pending.to = to;
+  pending.deadline = context_.now.plus_ms(deadline_ms);
+  for (size_t i = 0; i < request.items.size(); ++i) {
+    pending.answer.items.push_back({request.items[i], std::nullopt, {}, {}});
+    auto located = context_.leading(request.items[i]);
+    if (!located.replica) {
+      pending.answer.items[i].error = located.error;
+      continue;
+    }
+    uint64_t token = kFetchTickets | ++next_token_;
+    pending.open.insert(i);
+    list_reads_[token] = {id, i};
+    context_.replicas.read_index(*located.replica, token);
+  }
+  if (pending.open.empty()) {
+    finish_list(id);
+  } else {
+    deadlines_.insert({pending.deadline, id});
+  }
+}
+
+void Fetch::finish_list(uint64_t id) {
+  auto found = lists_.find(id);
+  deadlines_.erase({found->second.deadline, id});
+  context_.answer(found->second.to, std::move(found->second.answer));
+  lists_.erase(found);
+}
+
+void Fetch::expire() {
+  while (!deadlines_.empty() && deadlines_.begin()->first <= context_.now) {
+    uint64_t id = deadlines_.begin()->second;
+    deadlines_.erase(deadlines_.begin());
+    if (auto list = lists_.find(id); list != lists_.end()) {
+      for (size_t i : list->second.open) {
+        list->second.answer.items[i].error =
+            wire::WireError{Code::kTimeout, "no majority confirmed the end in time: retry", {}, {}};
+      }
+      finish_list(id);
+      continue;
+    }
+    auto fetch = fetches_.find(id);
+    if (fetch == fetches_.end()) continue;
+    // With a disk read under way the answer follows it; its deadline is the client's own.
+    if (fetch->second.open_reads == 0) finish(id);
+  }
+}
+
+Time Fetch::next_deadline() const {
+  return deadlines_.empty() ? Time{INT64_MAX} : deadlines_.begin()->first;
+}
+
+}  // namespace strandlog::broker

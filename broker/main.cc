@@ -1,0 +1,173 @@
+// strandlogd: the composition root; settings, directory, seams, one shard, signals.
+#include <sys/eventfd.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdio>
+#include <fstream>
+#include <iterator>
+#include <memory>
+
+#include "base/log.h"
+#include "base/option_print.h"
+#include "base/system_env.h"
+#include "base/version.h"
+#include "broker/settings.h"
+#include "broker/shard.h"
+#include "store/data_directory.h"
+#include "store/posix_disk.h"
+#include "wire/zmq_transport.h"
+
+namespace strandlog::broker {
+namespace {
+
+// Exit codes of the daemon; README lists them.
+constexpr int kOther = 1, kBadConfig = 2, kForeignDirectory = 6, kDamaged = 8;
+
+int complain(const Error& error, int code) {
+  std::string_view name = code_name(error.code);
+  std::fprintf(stderr, "strandlogd: error[%.*s]: %s\n", static_cast<int>(name.size()), name.data(),
+               error.text.c_str());
+  return code;
+}
+
+int exit_code_of_directory(Code code) {
+  if (code == Code::kLocked || code == Code::kWrongIdentity || code == Code::kDenied) {
+    return kForeignDirectory;
+  }
+  return code == Code::kCorruption ? kDamaged : kOther;
+}
+
+Result<OptionValues> read_options(const std::vector<std::string>& arguments) {
+  OptionTable table = daemon_options();
+  OptionSources sources{.arguments = arguments, .environment = strandlog_environment()};
+  ASSIGN(OptionValues first, parse_options(table, sources));
+  if (!first.has("config")) return first;
+  sources.file_name = first.text("config");
+  std::ifstream file(sources.file_name);
+  if (!file) {
+    return Error{Code::kInvalidArgument, "cannot read the configuration file " + sources.file_name};
+  }
+  sources.file_text.assign(std::istreambuf_iterator<char>(file), {});
+  return parse_options(table, sources);
+}
+
+OptionFormat format_of(const std::string& name) {
+  if (name == "json") return OptionFormat::kJson;
+  return name == "md" ? OptionFormat::kMarkdown : OptionFormat::kIni;
+}
+
+int print_config(const OptionValues& values) {
+  OptionTable table = daemon_options();
+  // What only means something on the command line is no setting.
+  std::erase_if(table,
+                [](const Option& option) { return option.env.empty() || option.name == "config"; });
+  OptionValues shown = values;
+  if (values.text("print-config") == "default") {
+    auto defaults = parse_options(daemon_options(), {});
+    if (!defaults.ok()) return complain(defaults.error(), kOther);
+    shown = *defaults;
+  }
+  std::printf("%s", print_options(table, shown, format_of(values.text("output"))).c_str());
+  return 0;
+}
+
+int serve(Shard& shard, wire::ZmqTransport& transport, store::PosixDisk& disk, Clock& clock,
+          int signals) {
+  constexpr int64_t kLongestWaitUs = 1'000'000;
+  std::string told;
+  for (;;) {
+    shard.run_once();
+    if (shard.failure()) {
+      LOG(kError, "stopping at once", kv("why", shard.failure()->text));
+      return complain(*shard.failure(),
+                      shard.failure()->code == Code::kWrongIdentity ? kForeignDirectory : kOther);
+    }
+    if (shard.stopped()) break;
+    if (std::string state = shard.state(); state != told) {
+      LOG(kInfo, "state", kv("now", state));
+      told = state;
+    }
+    signalfd_siginfo info;
+    if (read(signals, &info, sizeof info) == sizeof info) shard.begin_stop();
+    int64_t until = shard.next_deadline().us - clock.now().us;
+    if (until > 0) transport.wait(std::min(until, kLongestWaitUs), {disk.wake_fd(), signals});
+  }
+  LOG(kInfo, "stopped");
+  return 0;
+}
+
+int run(const Settings& settings) {
+  set_log_level(settings.log_level);
+  sigset_t stop_signals;
+  sigemptyset(&stop_signals);
+  sigaddset(&stop_signals, SIGTERM);
+  sigaddset(&stop_signals, SIGINT);
+  sigprocmask(SIG_BLOCK, &stop_signals, nullptr);  // before any thread: all inherit it
+  signal(SIGPIPE, SIG_IGN);
+  int signals = signalfd(-1, &stop_signals, SFD_NONBLOCK | SFD_CLOEXEC);
+
+  SystemClock clock;
+  SystemRandom random;
+  auto directory =
+      store::DataDirectory::open_or_format(settings.data_dir, settings.broker.id, random);
+  if (!directory.ok()) {
+    return complain(directory.error(), exit_code_of_directory(directory.error().code));
+  }
+  auto disk = store::PosixDisk::open(settings.data_dir);
+  if (!disk.ok()) return complain(disk.error(), kOther);
+  wire::ZmqTransport transport;
+  auto listening = transport.listen(ListenerKind::kClient, settings.broker.listen);
+  if (listening.ok())
+    listening = transport.listen(ListenerKind::kPeer, settings.broker.listen_peer);
+  if (!listening.ok()) return complain(listening.error(), kOther);
+  StoreId store_id = directory->identity().store;
+  auto opened = store::Store::open(settings.broker.store, **disk, random, store_id);
+  if (!opened.ok()) return complain(opened.error(), exit_code_of_directory(opened.error().code));
+  LOG(kInfo, "started", kv("version", kVersion), kv("broker", settings.broker.id),
+      kv("store", store_id), kv("boot", (*opened)->boot_epoch()),
+      kv("listen", settings.broker.listen), kv("peers", settings.broker.listen_peer));
+  auto shard = Shard::open(settings.broker, store_id, clock, random, **opened, transport);
+  if (!shard.ok()) return complain(shard.error(), exit_code_of_directory(shard.error().code));
+  int code = serve(**shard, transport, **disk, clock, signals);
+  close(signals);
+  return code;
+}
+
+int main_with(const std::vector<std::string>& arguments) {
+  auto values = read_options(arguments);
+  if (!values.ok()) return complain(values.error(), kBadConfig);
+  if (values->flag("help")) {
+    std::printf(
+        "strandlogd: a Strandlog broker\n\nusage: strandlogd --config FILE | --dev "
+        "[options]\n\n%s",
+        option_help(daemon_options(), terminal_width(STDOUT_FILENO)).c_str());
+    return 0;
+  }
+  if (values->flag("version")) {
+    std::printf("strandlogd %s\n", kVersion);
+    return 0;
+  }
+  if (!values->positionals().empty()) {
+    return complain({Code::kInvalidArgument, "unexpected argument \"" + values->positionals()[0] +
+                                                 "\": see strandlogd --help"},
+                    kBadConfig);
+  }
+  if (values->has("print-config") && values->text("print-config") == "default") {
+    return print_config(*values);
+  }
+  auto settings = settings_from(*values);
+  if (!settings.ok()) return complain(settings.error(), kBadConfig);
+  if (values->has("print-config")) return print_config(*values);
+  if (values->flag("check-config")) {
+    std::printf("the settings are good\n");
+    return 0;
+  }
+  return run(*settings);
+}
+
+}  // namespace
+}  // namespace strandlog::broker
+
+int main(int argc, char** argv) { return strandlog::broker::main_with({argv + 1, argv + argc}); }

@@ -1,0 +1,112 @@
+// Peers: the other brokers; sessions by boot ids, one outgoing message per lane, peer and turn.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/env.h"
+#include "wire/messages.h"
+
+namespace strandlog::broker {
+
+/// Who this broker is to its peers.
+struct Self {
+  wire::BrokerAddress address;
+  BootEpoch boot_epoch;
+  BootId boot_id;
+};
+
+/// Two links per peer: control (votes, answers, heartbeats) and bulk (appends), so that a large
+/// append never delays a heartbeat. Used by the shard's thread.
+class Peers {
+ public:
+  Peers(Self self, Transport& transport) : self_(std::move(self)), transport_(transport) {}
+
+  /// Learns or updates a broker's peer address; connects when it is new or has moved.
+  void meet(const wire::BrokerAddress& address);
+  /// A peer address without a known broker behind it: told who we are while we are blank.
+  void add_seed(const std::string& address);
+
+  /// What every message of the next flush() says besides its content.
+  struct Announcement {
+    ClusterId cluster;
+    RoundNumber durable_round;
+    uint64_t leaderships_lost = 0;
+    wire::FoundingState founding = wire::FoundingState::kBlank;
+    std::optional<wire::FoundingDocument> document;    ///< sent to peers that are not founded
+    std::optional<wire::RegisterReport> registration;  ///< sent until the catalog has it
+  };
+
+  // ---- outbox of this turn
+  void raft(BrokerId to, wire::RaftMessage message);
+  /// An append with entries, on the bulk lane. False when the peer cannot be reached now.
+  bool append(BrokerId to, wire::RaftMessage message, std::vector<Bytes> frames);
+  void leaders(const std::vector<wire::LeaderNotice>& notices);  ///< to everyone
+  void leaders(BrokerId to, std::vector<wire::LeaderNotice> notices);
+  void report(BrokerId to, wire::ReplicaReport report);
+  void catalog_fetch(BrokerId to, Index after);
+  void catalog_entries(BrokerId to, wire::CatalogEntries entries, std::vector<Bytes> frames);
+  /// Sends what has gathered, and a heartbeat to whom nothing went for `heartbeat_ms`.
+  void flush(Time now, int64_t heartbeat_ms, const Announcement& announcement);
+
+  // ---- inbox
+  enum class Verdict {
+    kConfirmed,   ///< knows our present boot: a session
+    kIntroduced,  ///< does not know us yet: only its introduction counts
+    kRefused      ///< another cluster, a stale copy, a clone, or our own id: dropped
+  };
+  /// Judges who speaks, before anything it says. `why` says what was wrong when refused.
+  Verdict judge(const wire::PeerMessage& message, const ClusterId& cluster, std::string& why);
+  /// The broker whose link this is; none for seeds and unknown links.
+  std::optional<BrokerId> broker_of(LinkId link) const;
+
+  std::vector<wire::RememberedStore> remembered() const;
+  void remember(const std::vector<wire::RememberedStore>& stores);
+  /// True once after judge() saw a boot not remembered yet: remembered() belongs in the journal.
+  bool take_remembered_changed() { return std::exchange(remembered_changed_, false); }
+
+ private:
+  struct Outbox {
+    std::vector<wire::RaftMessage> raft;
+    std::vector<wire::LeaderNotice> leaders;
+    std::vector<wire::ReplicaReport> replicas;
+    std::optional<wire::CatalogFetch> catalog_fetch;
+    std::optional<wire::CatalogEntries> catalog_entries;
+    std::vector<Bytes> frames;
+    size_t bytes = 0;
+    bool empty() const {
+      return raft.empty() && leaders.empty() && replicas.empty() && !catalog_fetch &&
+             !catalog_entries;
+    }
+  };
+  struct Peer {
+    std::string address;
+    LinkId control, bulk;
+    StoreId store;
+    BootId boot_id;  ///< last heard; nil until then
+    wire::FoundingState founding = wire::FoundingState::kFounded;
+    bool answer_now = false;
+    Time last_sent{-1'000'000'000};
+    Outbox control_box;
+    std::vector<Outbox> bulk_boxes;
+  };
+  struct Seed {
+    LinkId link;
+    Time last_sent{-1'000'000'000};
+  };
+
+  void transmit(LinkId link, const Peer* peer, Outbox box, const Announcement& announcement);
+
+  Self self_;
+  Transport& transport_;
+  std::map<BrokerId, Peer> peers_;
+  std::map<LinkId, BrokerId> links_;
+  std::map<std::string, Seed> seeds_;
+  std::map<StoreId, wire::RememberedStore> remembered_;
+  bool remembered_changed_ = false;
+};
+
+}  // namespace strandlog::broker

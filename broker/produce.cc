@@ -1,0 +1,190 @@
+// From a request's frames to journal entries and back to answers; see produce.h.
+#include "broker/produce.h"
+
+#include "base/endian.h"
+#include "base/record_batch.h"
+
+namespace strandlog::broker {
+namespace {
+
+struct Batch {
+  ByteView bytes;
+  uint32_t records;
+};
+
+// A frame is one or more whole batches, back to back.
+Result<void> split(ByteView frame, size_t max_bytes, std::vector<Batch>& out) {
+  if (frame.empty()) return Error{Code::kCorruptBatch, "an empty frame holds no batch"};
+  while (!frame.empty()) {
+    if (frame.size() < kBatchHeaderBytes) {
+      return Error{Code::kCorruptBatch,
+                   std::to_string(frame.size()) + " bytes are no batch: its header alone has 61"};
+    }
+    // Base offset and length, 8 and 4 bytes, come first and are not counted in the length.
+    size_t whole = size_t{load_be<uint32_t>(frame.data() + 8)} + 12;
+    if (whole > max_bytes) {
+      return Error{Code::kTooLarge,
+                   "a batch of " + std::to_string(whole) +
+                       " bytes is over max.message.bytes = " + std::to_string(max_bytes)};
+    }
+    if (whole > frame.size()) {
+      return Error{Code::kCorruptBatch, "a batch announces " + std::to_string(whole) + " bytes, " +
+                                            std::to_string(frame.size()) + " are there"};
+    }
+    ASSIGN(BatchHeader valid, validate_batch(frame.first(whole), max_bytes));
+    out.push_back({frame.first(whole), static_cast<uint32_t>(valid.record_count)});
+    frame = frame.subspan(whole);
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<EntryHeader> Produce::append_item(Replica& replica, const std::vector<Bytes>& frames,
+                                         size_t first, size_t count, Index& last) {
+  std::vector<Batch> batches;
+  uint64_t bytes = 0;
+  for (size_t i = first; i < first + count; ++i) {
+    TRY(split(frames[i], context_.config.max_message_bytes, batches));
+    bytes += frames[i].size();
+  }
+  if (batches.empty()) return Error{Code::kCorruptBatch, "the item holds no batch"};
+  bytes += batches.size() * kEntryHeaderBytes;
+  TRY(context_.store.room_for(bytes));
+  if (replica.uncommitted_bytes + bytes > context_.config.uncommitted_bytes_group) {
+    return Error{Code::kBusy, std::to_string(replica.uncommitted_bytes) +
+                                  " bytes of this partition wait for a majority: retry"};
+  }
+  std::optional<EntryHeader> head;
+  for (const Batch& batch : batches) {
+    auto header = context_.replicas.propose(replica, EntryKind::kData, batch.records, batch.bytes,
+                                            context_.wall_ms);
+    // Only the first may be refused: nothing in between can take the leadership away.
+    if (!header.ok() && !head) return header.error();
+    CHECK(header.ok());
+    if (!head) head = *header;
+    last = header->index;
+    context_.metrics.counters["produce_records_total"] += batch.records;
+  }
+  context_.metrics.counters["produce_batches_total"] += batches.size();
+  context_.metrics.counters["produce_bytes_total"] += bytes;
+  return *head;
+}
+
+void Produce::handle(const ReplyTo& to, const wire::ProduceRequest& request, uint32_t deadline_ms,
+                     const std::vector<Bytes>& frames) {
+  ++context_.metrics.counters["produce_requests_total"];
+  auto pending = std::make_shared<Pending>();
+  pending->to = to;
+  pending->arrived = context_.now;
+  pending->deadline = context_.now.plus_ms(deadline_ms);
+  pending->open = request.items.size();
+  size_t frame = 0;
+  for (const auto& item : request.items) {
+    size_t index = pending->answer.items.size();
+    pending->answer.items.push_back({item.where, std::nullopt, {}, 0});
+    size_t first = frame;
+    if (item.frames > frames.size() - first) {
+      decide(*pending, index,
+             wire::WireError{Code::kInvalidArgument,
+                             "the request names more blob frames than came with it",
+                             {},
+                             {}});
+      continue;
+    }
+    frame += item.frames;
+    auto located = context_.leading(item.where);
+    if (!located.replica) {
+      decide(*pending, index, located.error);
+      continue;
+    }
+    Index last;
+    auto header = append_item(*located.replica, frames, first, item.frames, last);
+    if (!header.ok()) {
+      decide(*pending, index, wire::WireError{header.error().code, header.error().text, {}, {}});
+      continue;
+    }
+    pending->answer.items[index].base_offset = header->base_offset;
+    pending->answer.items[index].append_time_ms = header->append_time_ms;
+    Waiters& waiters = waiters_[located.replica->spec.uid];
+    auto& queue = request.acks == 1 ? waiters.durable : waiters.committed;
+    if (request.acks == 0) {
+      decide(*pending, index, std::nullopt);
+    } else {
+      queue.push_back({last, pending, index});
+    }
+  }
+  if (request.acks == 0) {
+    pending->answered = true;  // nobody waits for it
+  } else if (pending->open == 0) {
+    if (!pending->answered) decide(*pending, 0, std::nullopt);
+  } else {
+    by_deadline_.emplace(pending->deadline, pending);
+  }
+}
+
+void Produce::decide(Pending& pending, size_t item, std::optional<wire::WireError> error) {
+  if (pending.answered) return;
+  if (item < pending.answer.items.size()) pending.answer.items[item].error = std::move(error);
+  if (pending.open > 0) --pending.open;
+  if (pending.open > 0) return;
+  pending.answered = true;
+  context_.metrics.histograms["produce_us"].add(
+      static_cast<uint64_t>(context_.now.us - pending.arrived.us));
+  context_.answer(pending.to, std::move(pending.answer));
+}
+
+void Produce::release(std::deque<Waiter>& waiters, Index up_to) {
+  while (!waiters.empty() && waiters.front().index <= up_to) {
+    Waiter waiter = std::move(waiters.front());
+    waiters.pop_front();
+    decide(*waiter.pending, waiter.item, std::nullopt);
+  }
+}
+
+void Produce::advanced(const Replica& replica) {
+  auto found = waiters_.find(replica.spec.uid);
+  if (found == waiters_.end()) return;
+  release(found->second.committed, replica.commit);
+  if (replica.group) release(found->second.durable, replica.group->durable());
+}
+
+void Produce::fail_all(std::deque<Waiter>& waiters, const wire::WireError& error) {
+  for (Waiter& waiter : std::exchange(waiters, {})) decide(*waiter.pending, waiter.item, error);
+}
+
+void Produce::lost_leadership(Uid uid) {
+  auto found = waiters_.find(uid);
+  if (found == waiters_.end()) return;
+  wire::WireError error{Code::kStale,
+                        "leadership moved after the append: the records may or may not be kept",
+                        {},
+                        {}};
+  fail_all(found->second.committed, error);
+  fail_all(found->second.durable, error);
+  waiters_.erase(found);
+}
+
+void Produce::expire() {
+  while (!by_deadline_.empty()) {
+    auto first = by_deadline_.begin();
+    auto pending = first->second.lock();
+    if (pending && !pending->answered && first->first > context_.now) return;
+    by_deadline_.erase(first);
+    if (!pending || pending->answered) continue;
+    for (auto& item : pending->answer.items) {
+      if (!item.error) {
+        item.error = wire::WireError{
+            Code::kTimeout, "no majority confirmed it in time; it may still be kept", {}, {}};
+      }
+    }
+    pending->open = 1;
+    decide(*pending, pending->answer.items.size(), std::nullopt);
+  }
+}
+
+Time Produce::next_deadline() const {
+  return by_deadline_.empty() ? Time{INT64_MAX} : by_deadline_.begin()->first;
+}
+
+}  // namespace strandlog::broker

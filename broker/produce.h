@@ -1,0 +1,56 @@
+// Produce: validates batches, proposes them, and answers when they are as durable as was asked.
+#pragma once
+
+#include <deque>
+#include <map>
+#include <memory>
+#include <vector>
+
+#include "broker/context.h"
+
+namespace strandlog::broker {
+
+class Produce {
+ public:
+  explicit Produce(Context& context) : context_(context) {}
+
+  /// Each item succeeds or fails as a whole; a batch that is refused changes nothing.
+  void handle(const ReplyTo& to, const wire::ProduceRequest& request, uint32_t deadline_ms,
+              const std::vector<Bytes>& frames);
+  /// Commit or durable index of a replica moved: answers whoever waited for it.
+  void advanced(const Replica& replica);
+  /// What was appended and not committed may or may not survive: tells the producers so.
+  void lost_leadership(Uid uid);
+  void expire();
+  Time next_deadline() const;
+  size_t waiting() const { return by_deadline_.size(); }
+
+ private:
+  struct Pending {
+    ReplyTo to;
+    wire::ProduceAnswer answer;
+    size_t open = 0;  ///< items not decided yet
+    Time arrived, deadline;
+    bool answered = false;
+  };
+  struct Waiter {
+    Index index;
+    std::shared_ptr<Pending> pending;
+    size_t item;
+  };
+  struct Waiters {
+    std::deque<Waiter> committed, durable;
+  };
+
+  Result<EntryHeader> append_item(Replica& replica, const std::vector<Bytes>& frames, size_t first,
+                                  size_t count, Index& last);
+  void decide(Pending& pending, size_t item, std::optional<wire::WireError> error);
+  void release(std::deque<Waiter>& waiters, Index up_to);
+  void fail_all(std::deque<Waiter>& waiters, const wire::WireError& error);
+
+  Context& context_;
+  std::map<Uid, Waiters> waiters_;
+  std::multimap<Time, std::weak_ptr<Pending>> by_deadline_;
+};
+
+}  // namespace strandlog::broker

@@ -1,0 +1,373 @@
+// Output by output, in field order; see replicas.h.
+#include "broker/replicas.h"
+
+#include <algorithm>
+
+#include "base/log.h"
+#include "broker/raft_wire.h"
+#include "wire/codec.h"
+
+namespace strandlog::broker {
+
+Replicas::Replicas(const BrokerConfig& config, store::Store& store, Peers& peers, Random& random)
+    : config_(config), store_(store), peers_(peers), random_(random), host_(config.session_ticks) {}
+
+void Replicas::open(Uid uid, bool active) {
+  const store::ReplicaState& state = store_.replicas().at(uid);
+  Replica& replica = replicas_[uid];
+  replica.spec = state.spec;
+  by_group_[state.spec.group] = uid;
+  if (state.fault) {
+    replica.fault = *state.fault;
+    return;
+  }
+  auto configuration = wire::decode_configuration(state.configuration);
+  if (!configuration.ok()) {
+    replica.fault = "its configuration cannot be read: " + configuration.error().text;
+    return;
+  }
+  raft::Restored restored;
+  restored.hard = {state.term, state.vote};
+  restored.start = state.start.index;
+  restored.start_term = state.start.term;
+  for (const auto& run : state.terms) restored.terms.push_back({run.first, run.term});
+  restored.last = state.last;
+  restored.membership = from_wire(*configuration, state.configuration_index);
+  restored.commit = state.start.index;
+  raft::GroupConfig group;
+  group.group = state.spec.group;
+  group.self = uid;
+  group.election_ticks = config_.election_ticks;
+  group.heartbeat_ticks = config_.heartbeat_ticks;
+  replica.high_watermark = state.start.offset;
+  replica.group = &host_.add(group, std::move(restored), random_.next());
+  replica.group->set_active(active);
+}
+
+void Replicas::activate(Uid uid) {
+  Replica* replica = find(uid);
+  if (replica && replica->group) replica->group->set_active(true);
+}
+
+void Replicas::close(Uid uid) {
+  auto found = replicas_.find(uid);
+  if (found == replicas_.end()) return;
+  uncommitted_bytes_ -= found->second.uncommitted_bytes;
+  by_group_.erase(found->second.spec.group);
+  known_leaders_.erase(uid);
+  if (found->second.group) host_.remove(uid);
+  replicas_.erase(found);
+  std::erase_if(pending_sends_, [&](const auto& entry) { return entry.second.uid == uid; });
+}
+
+Replica* Replicas::find(Uid uid) {
+  auto found = replicas_.find(uid);
+  return found == replicas_.end() ? nullptr : &found->second;
+}
+
+Replica* Replicas::find(const GroupId& group) {
+  auto found = by_group_.find(group);
+  return found == by_group_.end() ? nullptr : find(found->second);
+}
+
+Result<EntryHeader> Replicas::propose(Replica& replica, EntryKind kind, uint32_t records,
+                                      ByteView body, int64_t wall_ms) {
+  if (!replica.group)
+    return Error{Code::kFaulty, "this replica is out of service: " + replica.fault};
+  take_one(replica);  // a fresh leader's no-op comes before any proposal
+  uint64_t bytes = body.size() + kEntryHeaderBytes;
+  if (kind == EntryKind::kData &&
+      (replica.uncommitted_bytes + bytes > config_.uncommitted_bytes_group ||
+       uncommitted_bytes_ + bytes > config_.uncommitted_bytes_broker)) {
+    return Error{Code::kBusy, std::to_string(replica.uncommitted_bytes) +
+                                  " bytes of this partition wait for a majority, the bound is " +
+                                  std::to_string(config_.uncommitted_bytes_group) + ": retry"};
+  }
+  auto index = replica.group->propose();
+  if (!index.ok()) return index.error();
+  EntryHeader header =
+      store_.append(replica.spec.uid, {kind, replica.group->term(), records, wall_ms, body});
+  CHECK(header.index == *index);
+  host_.touch(replica.spec.uid);
+  replica.uncommitted.emplace_back(header.index, bytes);
+  replica.uncommitted_bytes += bytes;
+  uncommitted_bytes_ += bytes;
+  return header;
+}
+
+void Replicas::receive(const wire::RaftMessage& message, const std::vector<Bytes>& frames) {
+  Replica* replica = find(message.to);
+  if (!replica || !replica->group || replica->spec.group != message.group) return;
+  // No log is trimmed yet, so no honest leader offers a state in place of entries.
+  if (message.kind == wire::RaftMessage::Kind::kSnapshotOffer) return;
+  raft::Message step = from_wire(message);
+  Received received{message.prev.plus(1), &frames};
+  if (auto* append = std::get_if<raft::Append>(&step.body)) {
+    Index next = received.first;
+    for (const Bytes& frame : frames) {
+      auto run = store::verify_run(frame, replica->spec.group, next);
+      if (!run.ok()) {
+        LOG(kWarn, "dropped an append that fails its checks", kv("uid", message.to),
+            kv("from", message.from), kv("why", run.error().text));
+        return;
+      }
+      for (const auto& start : run->terms) {
+        if (append->runs.empty() || append->runs.back().term != start.term) {
+          append->runs.push_back({start.first, start.term});
+        }
+      }
+      next = run->last.plus(1);
+    }
+    if (append->last.plus(1) != next) return;  // names entries that did not come along
+  }
+  take_one(*replica);
+  host_.step(step);
+  take_one(*replica, &received);
+}
+
+void Replicas::read_index(Replica& replica, uint64_t token) {
+  CHECK(replica.group);
+  replica.group->read_index(token);
+  host_.touch(replica.spec.uid);
+}
+
+void Replicas::heard(BrokerId broker, BootId boot, uint64_t leaderships_lost) {
+  host_.heard(broker, boot, leaderships_lost);
+}
+
+void Replicas::disconnected(BrokerId broker) { host_.disconnected(broker); }
+
+void Replicas::on_durable(const store::RoundDurable& event) {
+  for (const auto& touched : event.touched) {
+    Replica* replica = find(touched.uid);
+    if (!replica || !replica->group) continue;
+    replica->group->persisted(touched.last, touched.last_term, {touched.term, touched.vote});
+    host_.touch(touched.uid);
+    events_.push_back({ReplicaEvent::Kind::kDurable, touched.uid, {}});
+  }
+  while (!held_.empty() && held_.front().round <= event.round) {
+    Held held = std::move(held_.front());
+    held_.pop_front();
+    if (Replica* replica = find(held.message.from)) dispatch(*replica, held.message);
+  }
+}
+
+bool Replicas::on_read(const store::ReadDone& event) {
+  auto found = pending_sends_.find(event.ticket);
+  if (found == pending_sends_.end()) return false;
+  PendingSend pending = std::move(found->second);
+  pending_sends_.erase(found);
+  Replica* replica = find(pending.uid);
+  if (!replica || !replica->group) return true;
+  if (!replica->leads() || replica->group->term() != pending.send.term) return true;
+  store::ReadResult nothing;
+  nothing.last = pending.send.prev;
+  finish_send(*replica, pending.send, event.result.ok() ? *event.result : nothing);
+  return true;
+}
+
+void Replicas::on_fault(Uid uid, const std::string& what) {
+  Replica* replica = find(uid);
+  if (!replica) return;
+  replica->fault = what;
+  if (!replica->group) return;
+  if (replica->leads()) events_.push_back({ReplicaEvent::Kind::kLostLeadership, uid, {}});
+  host_.remove(uid);
+  replica->group = nullptr;
+}
+
+void Replicas::tick() { host_.tick(); }
+
+void Replicas::step_down_all() {
+  for (auto& [uid, replica] : replicas_) {
+    if (!replica.leads()) continue;
+    replica.group->step_down();
+    host_.touch(uid);
+  }
+}
+
+void Replicas::hand_over() {
+  for (auto& [uid, replica] : replicas_) {
+    if (!replica.leads()) continue;
+    Uid best;
+    Index best_match;
+    for (const auto& peer : replica.group->status().peers) {
+      if (!host_.alive(peer.member.broker) ||
+          !replica.group->membership().is_voter(peer.member.uid))
+        continue;
+      if (best == Uid{} || peer.match > best_match) {
+        best = peer.member.uid;
+        best_match = peer.match;
+      }
+    }
+    if (best != Uid{}) (void)replica.group->transfer_to(best).ok();
+    host_.touch(uid);
+  }
+}
+
+std::vector<ReplicaEvent> Replicas::settle() {
+  // A sent() may free the next Send: go round until nothing is left. The byte windows end this.
+  for (auto outputs = host_.take(); !outputs.empty(); outputs = host_.take()) {
+    for (const auto& [uid, output] : outputs) {
+      if (Replica* replica = find(uid)) carry_out(*replica, output, nullptr);
+    }
+  }
+  return std::exchange(events_, {});
+}
+
+void Replicas::take_one(Replica& replica, const Received* received) {
+  if (!replica.group) return;
+  raft::Output output = replica.group->take();
+  carry_out(replica, output, received);
+}
+
+void Replicas::carry_out(Replica& replica, const raft::Output& output, const Received* received) {
+  Uid uid = replica.spec.uid;
+  for (const auto& message : output.at_once) dispatch(replica, message);
+  for (const auto& send : output.sends) begin_send(replica, send);
+  for (const auto& snapshot : output.snapshots) replica.group->snapshot_done(snapshot.to, false);
+  if (output.hard_state) {
+    store_.set_hard_state(uid, output.hard_state->term, output.hard_state->vote);
+  }
+  CHECK(!output.install);
+  if (output.truncate_from) store_.truncate(uid, *output.truncate_from);
+  if (output.append_first && received) append_received(replica, *received, *output.append_first);
+  if (output.noop) {
+    EntryHeader header =
+        store_.append(uid, {EntryKind::kNoop, replica.group->term(), 0, 0, ByteView{}});
+    CHECK(header.index == *output.noop);
+  }
+  for (const auto& message : output.after_write) hold_or_dispatch(replica, message);
+  for (const auto& read : output.reads) {
+    events_.push_back({ReplicaEvent::Kind::kReadReady, uid, read});
+  }
+  if (output.commit > replica.commit) {
+    replica.commit = output.commit;
+    moved(replica);
+  }
+  if (output.became_leader) {
+    LOG(kInfo, "became leader", kv("topic", replica.spec.topic_name),
+        kv("partition", replica.spec.partition), kv("uid", uid), kv("term", *output.became_leader));
+    events_.push_back({ReplicaEvent::Kind::kLeads, uid, {}});
+  }
+  if (output.lost_leadership) {
+    LOG(kInfo, "lost leadership", kv("topic", replica.spec.topic_name),
+        kv("partition", replica.spec.partition), kv("uid", uid));
+    uncommitted_bytes_ -= replica.uncommitted_bytes;
+    replica.uncommitted_bytes = 0;
+    replica.uncommitted.clear();
+    events_.push_back({ReplicaEvent::Kind::kLostLeadership, uid, {}});
+  }
+  if (replica.group) note_leader(replica);
+}
+
+void Replicas::append_received(Replica& replica, const Received& received, Index first) {
+  Index at = received.first;
+  for (const Bytes& frame : *received.frames) {
+    ByteView run = frame.view();
+    while (!run.empty() && at < first) {  // a prefix that this log already has
+      auto header = decode_entry_header(run, replica.spec.group);
+      CHECK(header.ok());
+      run = run.subspan(kEntryHeaderBytes + header->body_bytes);
+      at = at.plus(1);
+    }
+    if (run.empty()) continue;
+    auto done = store_.append_stored(replica.spec.uid, run);
+    if (!done.ok()) {
+      LOG(kError, "entries of the leader do not continue this log", kv("uid", replica.spec.uid),
+          kv("why", done.error().text));
+      on_fault(replica.spec.uid, done.error().text);
+      return;
+    }
+    at = store_.replicas().at(replica.spec.uid).last.plus(1);
+  }
+}
+
+void Replicas::begin_send(Replica& replica, const raft::Send& send) {
+  if (!replica.leads() || replica.group->term() != send.term) return;
+  store::ReadRequest request{replica.spec.uid, send.prev.plus(1), send.last, send.max_bytes};
+  uint64_t ticket = kSendTickets | ++next_ticket_;
+  store::ReadResult result;
+  auto ready = store_.read(request, ticket, result);
+  if (!ready.ok()) {
+    bool compacted = ready.error().code == Code::kOutOfRange;
+    replica.group->sent(send.to, send.prev, 0, compacted);
+  } else if (*ready) {
+    finish_send(replica, send, std::move(result));
+  } else {
+    pending_sends_[ticket] = {replica.spec.uid, send};
+  }
+}
+
+void Replicas::finish_send(Replica& replica, const raft::Send& send, store::ReadResult result) {
+  host_.touch(replica.spec.uid);
+  auto broker = broker_of(replica, send.to);
+  bool anything = result.last > send.prev && result.first == send.prev.plus(1);
+  if (!broker || !anything) {
+    replica.group->sent(send.to, send.prev, 0);
+    return;
+  }
+  raft::Append append{send.prev,   send.prev_term,  result.last, {},
+                      send.commit, send.read_round, false};
+  raft::Message message{replica.spec.group, replica.spec.uid, send.to, replica.group->term(),
+                        append};
+  bool gone = peers_.append(*broker, to_wire(message), std::move(result.pieces));
+  replica.group->sent(send.to, gone ? result.last : send.prev, gone ? result.bytes : 0);
+}
+
+void Replicas::dispatch(const Replica& replica, const raft::Message& message) {
+  auto broker = broker_of(replica, message.to);
+  if (!broker) return;
+  // Empty appends follow the entries they speak about on the same lane.
+  if (std::holds_alternative<raft::Append>(message.body)) {
+    peers_.append(*broker, to_wire(message), {});
+  } else {
+    peers_.raft(*broker, to_wire(message));
+  }
+}
+
+// Rounds become durable in order, so the first held message always waits for the lowest round.
+void Replicas::hold_or_dispatch(const Replica& replica, const raft::Message& message) {
+  RoundNumber needs = store_.durable();
+  if (store_.dirty()) {
+    needs = store_.gathering();
+  } else if (store_.writing()) {
+    needs = store_.gathering().previous();
+  }
+  if (needs <= store_.durable()) {
+    dispatch(replica, message);
+  } else {
+    held_.push_back({needs, message});
+  }
+}
+
+void Replicas::moved(Replica& replica) {
+  while (!replica.uncommitted.empty() && replica.uncommitted.front().first <= replica.commit) {
+    replica.uncommitted_bytes -= replica.uncommitted.front().second;
+    uncommitted_bytes_ -= replica.uncommitted.front().second;
+    replica.uncommitted.pop_front();
+  }
+  if (auto offset = store_.next_offset_at(replica.spec.uid, replica.commit)) {
+    replica.high_watermark = std::max(replica.high_watermark, *offset);
+  }
+  events_.push_back({ReplicaEvent::Kind::kCommitted, replica.spec.uid, {}});
+}
+
+void Replicas::note_leader(Replica& replica) {
+  std::pair<Uid, Term> now{replica.group->leader(), replica.group->term()};
+  auto& known = known_leaders_[replica.spec.uid];
+  if (known == now) return;
+  known = now;
+  events_.push_back({ReplicaEvent::Kind::kLeaderChanged, replica.spec.uid, {}});
+}
+
+std::optional<BrokerId> Replicas::broker_of(const Replica& replica, Uid member) const {
+  if (!replica.group) return std::nullopt;
+  // A voter that this replica's configuration does not name yet may ask for its vote: it names
+  // itself by the broker its message came from, which the session already fixed.
+  const raft::Member* found = replica.group->membership().find(member);
+  if (!found) return std::nullopt;
+  return found->broker;
+}
+
+}  // namespace strandlog::broker

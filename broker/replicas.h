@@ -1,0 +1,132 @@
+// Replicas: the local replicas; here raft's decisions become journal rounds and messages.
+//
+// raft decides, store keeps, peers carry: this is the only place that knows all three. An Output is
+// carried out in field order before anything else happens to its group.
+#pragma once
+
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "base/env.h"
+#include "broker/config.h"
+#include "broker/peers.h"
+#include "raft/host.h"
+#include "store/store.h"
+
+namespace strandlog::broker {
+
+struct Replica {
+  store::ReplicaSpec spec;
+  raft::Group* group = nullptr;  ///< owned by the host; null while faulty
+  Index commit;
+  Offset high_watermark;  ///< after the last committed record, as far as known here
+  uint64_t uncommitted_bytes = 0;
+  std::deque<std::pair<Index, uint64_t>> uncommitted;  ///< a leader's own appends
+  std::string fault;
+
+  bool leads() const { return group && group->role() == raft::Role::kLeader; }
+};
+
+/// Something a turn did to a replica that others act on; a closed list.
+struct ReplicaEvent {
+  enum class Kind {
+    kCommitted,  ///< commit or high watermark moved
+    kDurable,    ///< more entries of it are durable here
+    kLeads,      ///< won an election
+    kLostLeadership,
+    kLeaderChanged,  ///< the known leader of its group is another one now
+    kReadReady       ///< a read_index() token came back
+  };
+  Kind kind;
+  Uid uid;
+  raft::ReadReady read;  ///< kReadReady
+};
+
+class Replicas {
+ public:
+  Replicas(const BrokerConfig& config, store::Store& store, Peers& peers, Random& random);
+
+  /// Starts the raft group of a replica that the store holds. `active`: it may vote and ack.
+  void open(Uid uid, bool active);
+  void activate(Uid uid);
+  /// Stops the group; the store's part is the caller's.
+  void close(Uid uid);
+  Replica* find(Uid uid);
+  Replica* find(const GroupId& group);
+  const std::map<Uid, Replica>& all() const { return replicas_; }
+
+  /// Appends as leader. kNotLeader, kBusy (transfer, uncommitted bound), kDiskFull.
+  Result<EntryHeader> propose(Replica& replica, EntryKind kind, uint32_t records, ByteView body,
+                              int64_t wall_ms);
+  /// A Raft message from `from`'s present session, with the frames of its entries.
+  void receive(const wire::RaftMessage& message, const std::vector<Bytes>& frames);
+  void read_index(Replica& replica, uint64_t token);
+
+  void heard(BrokerId broker, BootId boot, uint64_t leaderships_lost);
+  void disconnected(BrokerId broker);
+  bool alive(BrokerId broker) const { return host_.alive(broker); }
+  uint64_t leaderships_lost() const { return host_.leaderships_lost(); }
+
+  /// A store event of the round kind; read results whose ticket began here.
+  void on_durable(const store::RoundDurable& event);
+  bool on_read(const store::ReadDone& event);
+  void on_fault(Uid uid, const std::string& what);
+  void tick();
+  /// The disk does not answer: give up every leadership.
+  void step_down_all();
+  /// Starts handing every leadership to a live voter.
+  void hand_over();
+  /// Carries out what groups decided since the last call; returns what happened.
+  std::vector<ReplicaEvent> settle();
+  uint64_t uncommitted_bytes() const { return uncommitted_bytes_; }
+
+ private:
+  struct Received {
+    Index first;
+    const std::vector<Bytes>* frames;
+  };
+  struct PendingSend {
+    Uid uid;
+    raft::Send send;
+  };
+  struct Held {
+    RoundNumber round;
+    raft::Message message;
+  };
+
+  void carry_out(Replica& replica, const raft::Output& output, const Received* received);
+  void take_one(Replica& replica, const Received* received = nullptr);
+  void append_received(Replica& replica, const Received& received, Index first);
+  void begin_send(Replica& replica, const raft::Send& send);
+  void finish_send(Replica& replica, const raft::Send& send, store::ReadResult result);
+  void dispatch(const Replica& replica, const raft::Message& message);
+  void hold_or_dispatch(const Replica& replica, const raft::Message& message);
+  void moved(Replica& replica);
+  void note_leader(Replica& replica);
+  std::optional<BrokerId> broker_of(const Replica& replica, Uid member) const;
+
+  const BrokerConfig& config_;
+  store::Store& store_;
+  Peers& peers_;
+  Random& random_;
+  raft::Host host_;
+  std::map<Uid, Replica> replicas_;
+  std::map<GroupId, Uid> by_group_;
+  std::map<Uid, std::pair<Uid, Term>> known_leaders_;
+  std::map<uint64_t, PendingSend> pending_sends_;
+  std::deque<Held> held_;
+  std::vector<ReplicaEvent> events_;
+  uint64_t next_ticket_ = 0;
+  uint64_t uncommitted_bytes_ = 0;
+};
+
+/// Tickets of store reads carry their owner in the top byte.
+constexpr uint64_t kSendTickets = 1ull << 56;
+constexpr uint64_t kFetchTickets = 2ull << 56;
+constexpr uint64_t kCatalogTickets = 3ull << 56;
+constexpr uint64_t ticket_owner(uint64_t ticket) { return ticket & (0xffull << 56); }
+
+}  // namespace strandlog::broker

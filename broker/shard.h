@@ -1,0 +1,107 @@
+// Shard: one thread's event loop and all it owns: partitions, Raft groups, journal, connections.
+#pragma once
+
+#include <deque>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/env.h"
+#include "broker/admin.h"
+#include "broker/catalog.h"
+#include "broker/catalog_keeper.h"
+#include "broker/config.h"
+#include "broker/context.h"
+#include "broker/fetch.h"
+#include "broker/founding.h"
+#include "broker/peers.h"
+#include "broker/produce.h"
+#include "broker/replicas.h"
+#include "store/store.h"
+
+namespace strandlog::broker {
+
+/// Used by one thread. Never blocks: the caller waits for sockets and disk between turns.
+class Shard {
+ public:
+  /// Restores every replica the store holds. kCorruption when what the journal holds about the
+  /// cluster cannot be read.
+  static Result<std::unique_ptr<Shard>> open(const BrokerConfig& config, StoreId store_id,
+                                             Clock& clock, Random& random, store::Store& store,
+                                             Transport& transport);
+
+  /// One turn.
+  void run_once();
+  /// When the next turn is due even if nothing arrives.
+  Time next_deadline() const;
+  /// Starts a clean stop: hands leaderships over. stopped() tells when the process may end.
+  void begin_stop();
+  bool stopped() const;
+  /// Set when the process must end at once: the disk failed, or this directory is a stranger here.
+  const std::optional<Error>& failure() const { return failure_; }
+  std::string state() const { return admin_.state(); }
+
+ private:
+  Shard(const BrokerConfig& config, Self self, Clock& clock, Random& random, store::Store& store,
+        Transport& transport);
+
+  // ---- the turn, in order
+  void receive();
+  void finish_disk();
+  void tick();
+  void settle();
+  void send();
+  void submit();
+  void expire();
+
+  void on_client(const NetEvent& event);
+  void on_request(const ReplyTo& to, wire::Request& request, const std::vector<Bytes>& frames);
+  void on_peer(const NetEvent& event);
+  void on_peer_content(const wire::PeerMessage& message, const std::vector<Bytes>& frames);
+  void run_deferred();
+  void act(const ReplicaEvent& event);
+  void announce_leader(Uid uid);
+  void begin_cluster();
+  void join_cluster_if_founded();
+  bool is_current_store(const wire::PeerMessage& message) const;
+
+  struct Deferred {  ///< bytes that wait until the gathering round has room
+    ReplyTo to;
+    uint32_t deadline_ms = 0;
+    std::optional<wire::ProduceRequest> produce;
+    std::optional<wire::RaftMessage> append;
+    std::vector<Bytes> frames;
+    size_t bytes = 0;
+  };
+
+  BrokerConfig config_;
+  Self self_;
+  Clock& clock_;
+  store::Store& store_;
+  Transport& transport_;
+  Metrics metrics_;
+  Catalog catalog_;
+  Leaders leaders_;
+  Peers peers_;
+  Replicas replicas_;
+  Context context_;
+  Founding founding_;
+  CatalogKeeper keeper_;
+  Produce produce_;
+  Fetch fetch_;
+  Admin admin_;
+  std::vector<NetEvent> net_events_;
+  std::vector<store::StoreEvent> store_events_;
+  std::deque<Deferred> deferred_;
+  size_t deferred_bytes_ = 0;
+  std::vector<wire::LeaderNotice> notices_;
+  Time next_tick_;
+  std::optional<Time> writing_since_;
+  bool stalled_ = false;
+  std::optional<Time> stop_deadline_;
+  std::map<BrokerId, std::string> refusals_;  ///< last reason told per peer: said once
+  std::optional<Error> failure_;
+};
+
+}  // namespace strandlog::broker

@@ -1,0 +1,99 @@
+// What other brokers say: who they are first, then what they want; see shard.h.
+#include <algorithm>
+
+#include "base/log.h"
+#include "broker/shard.h"
+
+namespace strandlog::broker {
+
+void Shard::on_peer(const NetEvent& event) {
+  auto decoded = wire::decode_peer_message(event.message.control);
+  if (!decoded.ok()) {
+    ++metrics_.counters["peer_messages_malformed_total"];
+    return;
+  }
+  const wire::PeerMessage& message = *decoded;
+  std::string why;
+  Peers::Verdict verdict = peers_.judge(message, context_.cluster, why);
+  if (verdict == Peers::Verdict::kRefused) {
+    ++metrics_.counters["peer_messages_refused_total"];
+    std::string& told = refusals_[message.from];
+    if (told != why) LOG(kWarn, "refused a peer", kv("broker", message.from), kv("why", why));
+    told = why;
+    return;
+  }
+  // A newcomer is answered at the address it names; its document may make a cluster of us.
+  if (message.registration) {
+    peers_.meet(message.registration->address);
+    keeper_.on_registration(*message.registration);
+  }
+  if (message.document && message.founding == wire::FoundingState::kFounded) {
+    founding_.on_peer_document(*message.document);
+    join_cluster_if_founded();
+  }
+  bool same_cluster = !context_.cluster.is_nil() && message.cluster == context_.cluster;
+  if (verdict != Peers::Verdict::kConfirmed || !same_cluster || !is_current_store(message)) return;
+  bool was_alive = replicas_.alive(message.from);
+  replicas_.heard(message.from, message.boot_id, message.leaderships_lost);
+  if (!was_alive) {
+    std::vector<wire::LeaderNotice> own;
+    for (const auto& [group, notice] : leaders_.all()) {
+      if (notice.broker == self_.address.broker && notice.leader != Uid{}) own.push_back(notice);
+    }
+    peers_.leaders(message.from, std::move(own));
+  }
+  on_peer_content(message, event.message.blobs);
+}
+
+// A replaced broker speaks with a new store while the catalog still names the old one: until the
+// catalog agrees, neither takes part in anything.
+bool Shard::is_current_store(const wire::PeerMessage& message) const {
+  auto known = catalog_.brokers().find(message.from);
+  if (known != catalog_.brokers().end()) return known->second.address.store == message.store;
+  if (!founding_.document()) return false;
+  const auto& founders = founding_.document()->founders;
+  return std::any_of(founders.begin(), founders.end(), [&](const auto& founder) {
+    return founder.address.broker == message.from && founder.address.store == message.store;
+  });
+}
+
+void Shard::on_peer_content(const wire::PeerMessage& message, const std::vector<Bytes>& frames) {
+  size_t used = 0;
+  for (const wire::RaftMessage& raft : message.raft) {
+    if (raft.frames > frames.size() - used) return;  // a lie about its frames: drop the rest
+    std::vector<Bytes> own(frames.begin() + static_cast<ptrdiff_t>(used),
+                           frames.begin() + static_cast<ptrdiff_t>(used + raft.frames));
+    used += raft.frames;
+    if (raft.kind != wire::RaftMessage::Kind::kAppend) {
+      replicas_.receive(raft, own);
+      continue;
+    }
+    size_t bytes = 0;
+    for (const Bytes& frame : own) bytes += frame.size();
+    if (deferred_bytes_ + bytes > config_.max_deferred_bytes) {
+      ++metrics_.counters["appends_dropped_total"];  // the leader sends it again
+      continue;
+    }
+    deferred_bytes_ += bytes;
+    deferred_.push_back({{}, 0, std::nullopt, raft, std::move(own), bytes});
+  }
+  run_deferred();
+  for (const auto& notice : message.leaders) leaders_.learn(notice);
+  for (const auto& report : message.replicas) keeper_.on_report(report);
+  if (message.catalog_fetch) keeper_.on_fetch(message.from, *message.catalog_fetch);
+  if (message.catalog_entries && message.catalog_entries->frames <= frames.size() - used) {
+    std::vector<Bytes> own(frames.begin() + static_cast<ptrdiff_t>(used), frames.end());
+    keeper_.on_entries(*message.catalog_entries, own);
+  }
+}
+
+void Shard::join_cluster_if_founded() {
+  if (!founding_.take_founded()) return;
+  std::optional<Uid> uid = founding_.catalog_uid();
+  if (uid && !store_.replicas().contains(*uid)) uid.reset();
+  if (uid && !replicas_.find(*uid)) replicas_.open(*uid, true);
+  keeper_.begin(*founding_.document(), uid);
+  for (const auto& founder : founding_.document()->founders) peers_.meet(founder.address);
+}
+
+}  // namespace strandlog::broker

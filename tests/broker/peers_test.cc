@@ -1,0 +1,161 @@
+// Peers: who is believed, who is refused, and what a session needs.
+#include "broker/peers.h"
+
+#include <gtest/gtest.h>
+
+#include "wire/codec.h"
+
+namespace strandlog::broker {
+namespace {
+
+StoreId store(uint8_t n) {
+  StoreId id;
+  id.bytes[0] = n;
+  return id;
+}
+
+/// Keeps what is sent; every link exists.
+class SentTransport : public Transport {
+ public:
+  Result<void> listen(ListenerKind, const std::string&) override { return {}; }
+  LinkId connect(const std::string& address) override {
+    addresses[++last_] = address;
+    return LinkId{last_};
+  }
+  void close(LinkId link) override { closed.push_back(link.value); }
+  bool send(LinkId link, Message message) override {
+    auto decoded = wire::decode_peer_message(message.control);
+    EXPECT_TRUE(decoded.ok());
+    sent.emplace_back(link.value, *decoded);
+    return true;
+  }
+  void poll(std::vector<NetEvent>&) override {}
+
+  std::map<uint64_t, std::string> addresses;
+  std::vector<uint64_t> closed;
+  std::vector<std::pair<uint64_t, wire::PeerMessage>> sent;
+
+ private:
+  uint64_t last_ = 0;
+};
+
+class PeersTest : public testing::Test {
+ protected:
+  PeersTest() { peers_.meet({BrokerId{2}, store(2), "127.0.0.1:1", "127.0.0.1:2"}); }
+
+  wire::PeerMessage from_two(uint64_t epoch, uint64_t boot, uint64_t round = 1) {
+    wire::PeerMessage message;
+    message.cluster = cluster_;
+    message.from = BrokerId{2};
+    message.store = store(2);
+    message.boot_epoch = BootEpoch{epoch};
+    message.boot_id = BootId{boot};
+    message.durable_round = RoundNumber{round};
+    message.to_boot = BootId{100};
+    return message;
+  }
+  Peers::Verdict judge(const wire::PeerMessage& message) {
+    return peers_.judge(message, cluster_, why_);
+  }
+
+  SentTransport transport_;
+  ClusterId cluster_{{1}};
+  Peers peers_{
+      {{BrokerId{1}, store(1), "127.0.0.1:7400", "127.0.0.1:7500"}, BootEpoch{3}, BootId{100}},
+      transport_};
+  std::string why_;
+};
+
+TEST_F(PeersTest, ASessionNeedsAPeerThatKnowsThisBoot) {
+  wire::PeerMessage message = from_two(1, 7);
+  message.to_boot = BootId{99};
+  EXPECT_EQ(judge(message), Peers::Verdict::kIntroduced);
+
+  message.to_boot = BootId{100};
+
+  EXPECT_EQ(judge(message), Peers::Verdict::kConfirmed);
+}
+
+TEST_F(PeersTest, RefusesAnotherCluster) {
+  wire::PeerMessage message = from_two(1, 7);
+  message.cluster.bytes[0] = 50;
+
+  EXPECT_EQ(judge(message), Peers::Verdict::kRefused);
+}
+
+TEST_F(PeersTest, RefusesAStoreThatWentBackToAnEarlierBoot) {
+  ASSERT_EQ(judge(from_two(5, 7)), Peers::Verdict::kConfirmed);
+
+  EXPECT_EQ(judge(from_two(4, 8)), Peers::Verdict::kRefused);
+  EXPECT_NE(why_.find("restored copy"), std::string::npos);
+}
+
+TEST_F(PeersTest, RefusesTheSecondOfTwoCopiesOfAStore) {
+  ASSERT_EQ(judge(from_two(5, 7)), Peers::Verdict::kConfirmed);
+
+  EXPECT_EQ(judge(from_two(5, 8)), Peers::Verdict::kRefused);
+}
+
+TEST_F(PeersTest, RemembersBootsAcrossARestart) {
+  judge(from_two(5, 7));
+  EXPECT_TRUE(peers_.take_remembered_changed());
+  Peers restarted({{BrokerId{1}, store(1), "a:1", "b:1"}, BootEpoch{4}, BootId{101}}, transport_);
+  restarted.remember(peers_.remembered());
+
+  wire::PeerMessage message = from_two(4, 6);
+
+  EXPECT_EQ(restarted.judge(message, cluster_, why_), Peers::Verdict::kRefused);
+}
+
+TEST_F(PeersTest, RefusesAnotherBrokerWithItsOwnNumber) {
+  wire::PeerMessage message = from_two(1, 7);
+  message.from = BrokerId{1};
+
+  EXPECT_EQ(judge(message), Peers::Verdict::kRefused);
+}
+
+TEST_F(PeersTest, SendsNoRaftMessageBeforeItKnowsThePeersBoot) {
+  peers_.raft(BrokerId{2}, {});
+  peers_.flush(Time{0}, 100, {});
+  ASSERT_EQ(transport_.sent.size(), 1u);
+  EXPECT_TRUE(transport_.sent[0].second.raft.empty());
+
+  judge(from_two(1, 7));
+  peers_.raft(BrokerId{2}, {});
+  peers_.flush(Time{0}, 100, {});
+
+  ASSERT_EQ(transport_.sent.size(), 2u);
+  EXPECT_EQ(transport_.sent[1].second.raft.size(), 1u);
+  EXPECT_EQ(transport_.sent[1].second.to_boot, BootId{7});
+}
+
+TEST_F(PeersTest, KeepsQuietBetweenHeartbeats) {
+  peers_.flush(Time{0}, 100, {});
+  peers_.flush(Time{50'000}, 100, {});
+  EXPECT_EQ(transport_.sent.size(), 1u);
+
+  peers_.flush(Time{100'000}, 100, {});
+
+  EXPECT_EQ(transport_.sent.size(), 2u);
+}
+
+TEST_F(PeersTest, AppendsTravelOnTheirOwnLane) {
+  judge(from_two(1, 7));
+  EXPECT_TRUE(peers_.append(BrokerId{2}, {}, {Bytes::copy("entries")}));
+
+  peers_.flush(Time{0}, 100, {});
+
+  ASSERT_EQ(transport_.sent.size(), 2u);
+  EXPECT_NE(transport_.sent[0].first, transport_.sent[1].first);
+  EXPECT_EQ(transport_.sent[0].second.raft.at(0).frames, 1u);
+}
+
+TEST_F(PeersTest, FollowsAPeerToItsNewAddress) {
+  peers_.meet({BrokerId{2}, store(2), "127.0.0.1:1", "127.0.0.1:3"});
+
+  EXPECT_EQ(transport_.closed.size(), 2u);
+  EXPECT_EQ(transport_.addresses[4], "127.0.0.1:3");
+}
+
+}  // namespace
+}  // namespace strandlog::broker
