@@ -1,0 +1,217 @@
+"""A cluster of real brokers for end-to-end tests: started, broken, asked and compared.
+
+Waiting is polling a condition under one generous deadline; the time taken is printed, never
+asserted. Everything lives in one temporary directory and on 127.0.0.1.
+"""
+import json
+import os
+import random
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+BIN = os.environ.get("STRANDLOG_BIN", os.path.join(ROOT, "build"))
+MEGABYTES = int(os.environ.get("E2E_MEGABYTES", "64"))
+SECONDS = float(os.environ.get("E2E_SECONDS", "15"))
+DEADLINE = 120.0
+
+
+class Failed(Exception):
+    """A row does not hold."""
+
+
+def require(condition, text):
+    if not condition:
+        raise Failed(text)
+
+
+def wait_for(what, condition, deadline=DEADLINE):
+    """Polls until condition() is true-ish, prints how long it took, returns its value."""
+    began = time.monotonic()
+    while True:
+        value = condition()
+        took = time.monotonic() - began
+        if value:
+            print(f"   {what}: {took:.2f} s", flush=True)
+            return value
+        require(took < deadline, f"{what}: not within {deadline:.0f} s")
+        time.sleep(0.05)
+
+
+def free_port_base(brokers):
+    for _ in range(1000):
+        base = random.randrange(18000, 30000, 10)
+        ports = [base + lane + 10 * i for lane in (0, 100) for i in range(brokers)]
+        sockets = []
+        try:
+            for port in ports:
+                s = socket.socket()
+                sockets.append(s)
+                s.bind(("127.0.0.1", port))
+            return base
+        except OSError:
+            continue
+        finally:
+            for s in sockets:
+                s.close()
+    raise Failed("no free ports between 18000 and 30000")
+
+
+class Cluster:
+    """Brokers made by `strandlog dev`, in a directory that goes away when the test succeeds."""
+
+    def __init__(self, brokers=3):
+        self.brokers = brokers
+        self.work = tempfile.mkdtemp(prefix="strandlog-e2e.", dir=os.environ.get("TMPDIR", "/var/tmp"))
+        os.chmod(self.work, 0o700)
+        self.dir = os.path.join(self.work, "cluster")
+        self.base = free_port_base(brokers)
+        self.env = {k: v for k, v in os.environ.items() if not k.startswith("STRANDLOG_")}
+        self.env["XDG_CONFIG_HOME"] = os.path.join(self.work, "config")
+        os.mkdir(self.env["XDG_CONFIG_HOME"])
+
+    def __enter__(self):
+        began = time.monotonic()
+        self.run("dev", "up", "-n", str(self.brokers), "--dir", self.dir, "--port-base",
+                 str(self.base))
+        print(f"   {self.brokers} brokers up: {time.monotonic() - began:.2f} s", flush=True)
+        return self
+
+    def __exit__(self, kind, error, trace):
+        subprocess.run([self.tool, "dev", "down", "--dir", self.dir], env=self.env,
+                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=DEADLINE)
+        if error is None:
+            shutil.rmtree(self.work)
+            return
+        for i in range(1, self.brokers + 1):
+            log = os.path.join(self.dir, f"broker-{i}.log")
+            if os.path.exists(log):
+                with open(log, errors="replace") as lines:
+                    print(f"-- the end of {log}\n" + "".join(lines.readlines()[-20:]))
+        print(f"kept: {self.work}", flush=True)
+
+    @property
+    def tool(self):
+        return os.path.join(BIN, "strandlog")
+
+    @property
+    def servers(self):
+        return ",".join(f"127.0.0.1:{self.base + 10 * i}" for i in range(self.brokers))
+
+    def path(self, name):
+        return os.path.join(self.work, name)
+
+    def data(self, broker):
+        return os.path.join(self.dir, f"broker-{broker}")
+
+    def run(self, *words, code=0, stdin=None, stdout=None):
+        """Runs the command to its end; its exit code must be `code` (None: any)."""
+        done = subprocess.run([self.tool, *words], env=self.env, stdin=stdin or subprocess.DEVNULL,
+                              stdout=stdout or subprocess.PIPE, stderr=subprocess.PIPE,
+                              timeout=20 * DEADLINE)
+        require(code is None or done.returncode == code,
+                f"strandlog {' '.join(words)}: exit {done.returncode}, wanted {code}\n"
+                + done.stderr.decode(errors="replace")[-2000:])
+        return done
+
+    def on_cluster(self, *words, **more):
+        return self.run("-s", self.servers, *words, **more)
+
+    def json(self, *words):
+        return json.loads(self.on_cluster(*words, "-o", "json").stdout)
+
+    def dev(self, verb, *brokers):
+        return self.run("dev", verb, *map(str, brokers), "--dir", self.dir)
+
+    def leader(self, topic, partition=0):
+        done = self.on_cluster("topic", "describe", topic, "-o", "json", code=None)
+        if done.returncode != 0:
+            return None
+        return json.loads(done.stdout)["partitions"][partition]["leader"]
+
+    def all_led(self, topic):
+        done = self.on_cluster("topic", "describe", topic, "-o", "json", code=None)
+        return done.returncode == 0 and all(
+            p["leader"] for p in json.loads(done.stdout)["partitions"])
+
+    def corpus(self, megabytes=MEGABYTES):
+        path = self.path("in")
+        with open(path, "wb") as out:
+            subprocess.run([os.path.join(ROOT, "tests/e2e/corpus"), f"{megabytes}M"], stdout=out,
+                           check=True)
+        return path
+
+    def start_produce(self, topic, path, *more):
+        with open(path, "rb") as lines:
+            return subprocess.Popen([self.tool, "-s", self.servers, "produce", topic, "-o", "json",
+                                     *more], env=self.env, stdin=lines, stdout=subprocess.DEVNULL,
+                                    stderr=open(self.path("produce.err"), "wb"))
+
+    def produced(self, process, code=0):
+        """Waits for the producer and returns its summary."""
+        process.wait(timeout=20 * DEADLINE)
+        with open(self.path("produce.err")) as lines:
+            text = lines.read()
+        require(process.returncode == code, f"produce: exit {process.returncode}\n{text[-2000:]}")
+        summary = json.loads(text.strip().splitlines()[-1])
+        print(f"   produced: {summary}", flush=True)
+        return summary
+
+    def consume(self, topic, partition=None):
+        name = self.path("out" if partition is None else f"out.{partition}")
+        where = [] if partition is None else ["-p", str(partition)]
+        with open(name, "wb") as out:
+            self.on_cluster("consume", topic, "--from", "start", "--to", "end", *where, stdout=out)
+        return name
+
+
+def numbers(path):
+    """The number in front of each line that tests/e2e/corpus wrote."""
+    with open(path, "rb") as lines:
+        return [int(line.split(b" ", 1)[0]) for line in lines]
+
+
+def check_same_lines(cluster, source, topic, partitions, possible_duplicates):
+    """Every line is there, in order per partition; what came twice is within what was announced."""
+    with open(source, "rb") as lines:
+        wanted = {int(line.split(b" ", 1)[0]): hash(line) for line in lines}
+    seen, twice = set(), 0
+    for partition in range(partitions):
+        highest, here = 0, set()
+        with open(cluster.consume(topic, partition), "rb") as lines:
+            for line in lines:
+                number = int(line.split(b" ", 1)[0])
+                require(wanted.get(number) == hash(line), f"line {number} came back changed")
+                if number > highest:
+                    highest = number
+                else:
+                    require(number in here,
+                            f"partition {partition}: line {number} first stands after {highest}")
+                    twice += 1
+                here.add(number)
+        seen |= here
+    require(len(seen) == len(wanted), f"{len(wanted) - len(seen)} of {len(wanted)} lines are missing")
+    require(twice <= possible_duplicates, f"{twice} lines twice, {possible_duplicates} announced")
+    print(f"   {len(seen)} lines came back, {twice} twice, in order", flush=True)
+
+
+def main(rows):
+    """Runs the rows named on the command line, or all; exit code 1 if one does not hold."""
+    names = sys.argv[1:] or list(rows)
+    failed = []
+    for name in names:
+        print(f"== {name}", flush=True)
+        began = time.monotonic()
+        try:
+            rows[name]()
+        except (Failed, subprocess.SubprocessError) as error:
+            print(f"FAILED {name}: {error}", flush=True)
+            failed.append(name)
+        else:
+            print(f"   held, {time.monotonic() - began:.1f} s", flush=True)
+    print(f"{len(names) - len(failed)} passed, {len(failed)} failed", flush=True)
+    sys.exit(1 if failed else 0)
