@@ -124,6 +124,9 @@ Checkpoint::Image Checkpoint::take_image() {
   begin.last = Index{parts_.size() + notes_.size()};
   image.items.push_back(begin);
   for (const auto& [uid, part] : parts_) {
+    bool whole = part.segments.empty() ? part.state.last == part.state.start.index
+                                       : part.segments.back().end.index == part.state.last;
+    CHECK(whole || part.state.fault);  // the journal before this image will be gone
     add(ItemKind::kImageReplica, uid, encode_image_replica(part));
   }
   for (const auto& [name, value] : notes_) {

@@ -22,6 +22,9 @@ class Checkpoint {
   void begin(RoundNumber shows, const ReplicaTable& table, SegmentFiler& filer);
   /// Files and flushes what is missing, as far as pieces are free. Once round `shows` is durable.
   Result<void> advance(ReplicaTable& table, SegmentFiler& filer);
+  /// Whether entries of the replica wait to be filed for the image: until then nobody else may
+  /// file any, for the ranges in the image end where its log ends.
+  bool files(Uid uid) const { return phase_ == Phase::kFiling && to_file_.contains(uid); }
   /// The log was cut to its present end: later rounds tell why, so the image may show it already.
   void on_cut(const ReplicaLog& log, const SegmentFiler& filer);
   /// The replica died.

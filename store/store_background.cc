@@ -41,8 +41,9 @@ void ShardStore::background() {
   bool retry_now = filer_.must_retry() && polls_ % kRetryPolls == 0;
   if (free_bytes_age_ >= kFreeBytesAge || retry_now) refresh_free_bytes();
   if (retry_now) filer_.retry();
-  file_ready();
+  // The checkpoint comes first: what waits for it must not go past the end that it froze.
   if (durable_ >= checkpoint_.shows()) check(checkpoint_.advance(table_, filer_));
+  file_ready();
   evict();
   bury();
   if (dirty() || writing() || failed_) return;
@@ -55,8 +56,9 @@ void ShardStore::background() {
 
 // Entries that fill a piece go to their segment as soon as they are durable.
 void ShardStore::file_ready() {
-  while (!ready_.empty()) {
-    Uid uid = *ready_.begin();
+  for (auto next = ready_.begin(); next != ready_.end();) {
+    Uid uid = *next++;
+    if (checkpoint_.files(uid)) continue;
     ReplicaLog& log = *table_.find(uid);
     auto filed = filer_.file(log, log.state().durable);
     if (!filed.ok() && filed.error().code == Code::kCorruption) {

@@ -94,6 +94,37 @@ TEST(StoreSegments, RefuseAppendsWhileTheyLagBehindAFullJournal) {
   EXPECT_TRUE(model_of(f.store()) == f.modelled.model);
 }
 
+// Once a slow disk let entries behind the frozen end be filed while the checkpoint still waited for
+// a free piece: the image's ranges went past its log and the replica was refused at the next start.
+TEST(StoreSegments, InAnImageEndWhereItsLogEndsHoweverSlowTheDisk) {
+  FakeDisk disk;
+  ModelledStore modelled(disk, tiny());
+  ASSERT_TRUE(modelled.open(3).ok());
+  constexpr uint64_t kReplicas = 12;
+  for (uint64_t uid = 1; uid <= kReplicas; ++uid) modelled.make(uid);
+  for (int round = 0; round < 400; ++round) {
+    if (round % 5 == 0) disk.hold(DiskOp::Lane::kBackground);
+    if (round % 5 == 3) disk.release();
+    for (uint64_t uid = 1; uid <= kReplicas && modelled.store().room_for(40'000).ok(); ++uid) {
+      modelled.append(uid, Term{1}, 2000 + 10 * uid);
+    }
+    if (modelled.store().dirty() && !modelled.store().writing()) modelled.submit();
+    EXPECT_TRUE(modelled.settle());
+    modelled.poll();
+  }
+  disk.release();
+  for (int i = 0; i < 500; ++i) modelled.poll();
+  EXPECT_GT(modelled.store().figures().checkpoints, 5u);
+  modelled.close();
+
+  ASSERT_TRUE(modelled.open(4).ok());
+
+  for (const auto& [uid, state] : modelled.store().replicas()) {
+    EXPECT_FALSE(state.fault) << state.fault.value_or("");
+  }
+  EXPECT_TRUE(model_of(modelled.store()) == modelled.model);
+}
+
 TEST(StoreSegments, WithADamagedByteAreNeverServed) {
   Filled f;
   std::string path;
