@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 """Three brokers: files through six partitions while leaders die, pause and come back."""
 import filecmp
+import json
+import os
 import time
 
 import cluster as c
@@ -49,6 +51,32 @@ def all_killed_at_once(k, source, summary):
     k.run("dev", "up", "-n", "3", "--dir", k.dir)
     c.wait_for("all partitions led after everything was killed", lambda: k.all_led("t"))
     c.check_same_lines(k, source, "t", 6, summary["possible_duplicates"])
+    c.wait_for("every replica in sync", lambda: all(in_sync(k, "t", b) for b in (1, 2, 3)))
+    k.dev("stop", "all")
+    for broker in (1, 2, 3):
+        report = json.loads(k.run("log", "verify", k.data(broker), "-o", "json").stdout)
+        held = sum(p["records"] for p in report["partitions"] if p["topic"] == "t")
+        c.require(report["ok"] and held >= summary["acked"], f"broker {broker}: {report}")
+        print(f"   broker {broker} stopped: {held} records verified on its disk", flush=True)
+
+
+def deleted_topic_leaves_nothing():
+    with c.Cluster() as k:
+        source = k.corpus(4)
+        k.on_cluster("topic", "create", "gone", "-p", "2", "-r", "3")
+        k.produced(k.start_produce("gone", source))
+        k.on_cluster("topic", "delete", "gone")
+        k.on_cluster("topic", "describe", "gone", code=3)
+
+        def empty():
+            files = [f for b in (1, 2, 3) for _, _, found in os.walk(k.data(b) + "/partitions")
+                     for f in found]
+            return len(files) <= 3  # the catalog's own, one per broker
+
+        c.wait_for("its files are gone everywhere", empty)
+        k.on_cluster("topic", "create", "gone", "-p", "2", "-r", "3")
+        done = k.on_cluster("consume", "gone", "--from", "start", "--to", "end")
+        c.require(done.stdout == b"", "a new topic of the same name has old records")
 
 
 def paused_leader_serves_nothing_stale():
@@ -71,7 +99,6 @@ def in_sync(k, topic, broker):
     done = k.on_cluster("topic", "describe", topic, "-o", "json", code=None)
     if done.returncode != 0:
         return False
-    import json
     states = [r["state"] for p in json.loads(done.stdout)["partitions"] for r in p["replicas"]
               if r["broker"] == broker]
     return bool(states) and all(s == "in_sync" for s in states)
@@ -112,5 +139,6 @@ def wiped_broker_is_lost_and_harmless():
 
 if __name__ == "__main__":
     c.main({f.__name__: f for f in (
-        file_in_file_out, leaders_killed_while_it_flows, paused_leader_serves_nothing_stale,
+        file_in_file_out, leaders_killed_while_it_flows, deleted_topic_leaves_nothing,
+        paused_leader_serves_nothing_stale,
         stopped_broker_catches_up, wiped_broker_is_lost_and_harmless)})
