@@ -19,9 +19,9 @@ struct BrokerConfig {
   bool found_alone = false;        ///< --dev: a blank broker founds a cluster of itself
 
   int64_t tick_ms = 50;
-  uint32_t election_ticks = 24;  ///< 0.6 to 1.2 s of silence
+  uint32_t election_ticks = 12;  ///< 0.6 to 1.2 s of silence
   uint32_t heartbeat_ticks = 2;
-  uint32_t session_ticks = 40;   ///< 1 s without a word ends a session
+  uint32_t session_ticks = 20;   ///< 1 s without a word ends a session
   int64_t heartbeat_ms = 100;    ///< a session's silence at most
   int64_t disk_stall_ms = 1000;  ///< a write outstanding longer hands over leadership
 

@@ -51,7 +51,8 @@ Result<EntryHeader> Produce::append_item(Replica& replica, const std::vector<Byt
   if (batches.empty()) return Error{Code::kCorruptBatch, "the item holds no batch"};
   bytes += batches.size() * kEntryHeaderBytes;
   TRY(context_.store.room_for(bytes));
-  if (replica.uncommitted_bytes + bytes > context_.config.uncommitted_bytes_group) {
+  if (replica.uncommitted_bytes + bytes > context_.config.uncommitted_bytes_group ||
+      context_.replicas.uncommitted_bytes() + bytes > context_.config.uncommitted_bytes_broker) {
     return Error{Code::kBusy, std::to_string(replica.uncommitted_bytes) +
                                   " bytes of this partition wait for a majority: retry"};
   }
@@ -71,6 +72,30 @@ Result<EntryHeader> Produce::append_item(Replica& replica, const std::vector<Byt
   return *head;
 }
 
+// Finds the leader's replica and appends the item, or says why not; a refusal closes the fence,
+// unless it is a single batch's own fault: its producer goes on without it.
+std::variant<Produce::Accepted, wire::WireError> Produce::accept(
+    const wire::ProduceRequest::Item& item, const std::vector<Bytes>& frames, size_t first) {
+  Sender sender = item.frames > 0 ? sender_of(frames[first]) : Sender{};
+  if (!fence_.admits(item.where, sender, context_.now)) {
+    return wire::WireError{Code::kBusy, "an earlier batch of this producer comes first", {}, {}};
+  }
+  auto located = context_.leading(item.where);
+  if (!located.replica) {
+    fence_.close(item.where, sender, context_.now);
+    return located.error;
+  }
+  Accepted accepted{located.replica, {}, {}, sender};
+  auto header = append_item(*located.replica, frames, first, item.frames, accepted.last);
+  if (!header.ok()) {
+    bool own_fault = !is_retriable(header.error().code) && item.frames == 1;
+    if (!own_fault) fence_.close(item.where, sender, context_.now);
+    return wire::WireError{header.error().code, header.error().text, {}, {}};
+  }
+  accepted.head = *header;
+  return accepted;
+}
+
 void Produce::handle(const ReplyTo& to, const wire::ProduceRequest& request, uint32_t deadline_ms,
                      const std::vector<Bytes>& frames) {
   ++context_.metrics.counters["produce_requests_total"];
@@ -79,48 +104,49 @@ void Produce::handle(const ReplyTo& to, const wire::ProduceRequest& request, uin
   pending->arrived = context_.now;
   pending->deadline = context_.now.plus_ms(deadline_ms);
   pending->open = request.items.size();
+  pending->answered = request.acks == 0;  // nobody waits for it
   size_t frame = 0;
   for (const auto& item : request.items) {
     size_t index = pending->answer.items.size();
     pending->answer.items.push_back({item.where, std::nullopt, {}, 0});
     size_t first = frame;
     if (item.frames > frames.size() - first) {
-      decide(*pending, index,
-             wire::WireError{Code::kInvalidArgument,
-                             "the request names more blob frames than came with it",
-                             {},
-                             {}});
+      std::string text = "the request names more blob frames than came with it";
+      decide(*pending, index, wire::WireError{Code::kInvalidArgument, std::move(text), {}, {}});
       continue;
     }
     frame += item.frames;
-    auto located = context_.leading(item.where);
-    if (!located.replica) {
-      decide(*pending, index, located.error);
+    auto outcome = accept(item, frames, first);
+    if (auto* error = std::get_if<wire::WireError>(&outcome)) {
+      decide(*pending, index, std::move(*error));
       continue;
     }
-    Index last;
-    auto header = append_item(*located.replica, frames, first, item.frames, last);
-    if (!header.ok()) {
-      decide(*pending, index, wire::WireError{header.error().code, header.error().text, {}, {}});
-      continue;
-    }
-    pending->answer.items[index].base_offset = header->base_offset;
-    pending->answer.items[index].append_time_ms = header->append_time_ms;
-    Waiters& waiters = waiters_[located.replica->spec.uid];
+    const Accepted& accepted = std::get<Accepted>(outcome);
+    pending->answer.items[index].base_offset = accepted.head.base_offset;
+    pending->answer.items[index].append_time_ms = accepted.head.append_time_ms;
+    if (request.acks == 0) continue;
+    Waiters& waiters = waiters_[accepted.replica->spec.uid];
+    waiters.term = accepted.replica->group->term();
     auto& queue = request.acks == 1 ? waiters.durable : waiters.committed;
-    if (request.acks == 0) {
-      decide(*pending, index, std::nullopt);
-    } else {
-      queue.push_back({last, pending, index});
-    }
+    queue.push_back({accepted.last, pending, index, accepted.sender});
   }
-  if (request.acks == 0) {
-    pending->answered = true;  // nobody waits for it
-  } else if (pending->open == 0) {
-    if (!pending->answered) decide(*pending, 0, std::nullopt);
+  if (pending->answered) return;
+  if (pending->open == 0) {
+    decide(*pending, 0, std::nullopt);  // a request without items
   } else {
     by_deadline_.emplace(pending->deadline, pending);
   }
+}
+
+void Produce::refuse(const ReplyTo& to, const wire::ProduceRequest& request,
+                     const std::vector<Bytes>& frames, wire::WireError error) {
+  size_t frame = 0;
+  for (const auto& item : request.items) {
+    if (item.frames == 0 || frame + item.frames > frames.size()) break;
+    fence_.close(item.where, sender_of(frames[frame]), context_.now);
+    frame += item.frames;
+  }
+  if (request.acks != 0) context_.fail(to, std::move(error));
 }
 
 void Produce::decide(Pending& pending, size_t item, std::optional<wire::WireError> error) {
@@ -145,12 +171,21 @@ void Produce::release(std::deque<Waiter>& waiters, Index up_to) {
 void Produce::advanced(const Replica& replica) {
   auto found = waiters_.find(replica.spec.uid);
   if (found == waiters_.end()) return;
+  // A message of a later term may truncate, append and commit in one step: what is committed at
+  // these indexes then is somebody else's.
+  if (!replica.leads() || replica.group->term() != found->second.term) {
+    lost_leadership(replica.spec.uid);
+    return;
+  }
   release(found->second.committed, replica.commit);
   if (replica.group) release(found->second.durable, replica.group->durable());
 }
 
 void Produce::fail_all(std::deque<Waiter>& waiters, const wire::WireError& error) {
-  for (Waiter& waiter : std::exchange(waiters, {})) decide(*waiter.pending, waiter.item, error);
+  for (Waiter& waiter : std::exchange(waiters, {})) {
+    fence_.close(waiter.pending->answer.items[waiter.item].where, waiter.sender, context_.now);
+    decide(*waiter.pending, waiter.item, error);
+  }
 }
 
 void Produce::lost_leadership(Uid uid) {

@@ -4,9 +4,11 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <variant>
 #include <vector>
 
 #include "broker/context.h"
+#include "broker/fence.h"
 
 namespace strandlog::broker {
 
@@ -17,6 +19,9 @@ class Produce {
   /// Each item succeeds or fails as a whole; a batch that is refused changes nothing.
   void handle(const ReplyTo& to, const wire::ProduceRequest& request, uint32_t deadline_ms,
               const std::vector<Bytes>& frames);
+  /// Refuses the whole request; what follows it in its producer's pipeline is refused as well.
+  void refuse(const ReplyTo& to, const wire::ProduceRequest& request,
+              const std::vector<Bytes>& frames, wire::WireError error);
   /// Commit or durable index of a replica moved: answers whoever waited for it.
   void advanced(const Replica& replica);
   /// What was appended and not committed may or may not survive: tells the producers so.
@@ -37,11 +42,22 @@ class Produce {
     Index index;
     std::shared_ptr<Pending> pending;
     size_t item;
+    Sender sender;
   };
   struct Waiters {
+    Term term;  ///< they were appended in
     std::deque<Waiter> committed, durable;
   };
 
+  struct Accepted {
+    Replica* replica;
+    EntryHeader head;  ///< of the item's first batch
+    Index last;        ///< of its last one
+    Sender sender;
+  };
+
+  std::variant<Accepted, wire::WireError> accept(const wire::ProduceRequest::Item& item,
+                                                 const std::vector<Bytes>& frames, size_t first);
   Result<EntryHeader> append_item(Replica& replica, const std::vector<Bytes>& frames, size_t first,
                                   size_t count, Index& last);
   void decide(Pending& pending, size_t item, std::optional<wire::WireError> error);
@@ -49,6 +65,7 @@ class Produce {
   void fail_all(std::deque<Waiter>& waiters, const wire::WireError& error);
 
   Context& context_;
+  Fence fence_;
   std::map<Uid, Waiters> waiters_;
   std::multimap<Time, std::weak_ptr<Pending>> by_deadline_;
 };

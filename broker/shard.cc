@@ -130,9 +130,10 @@ void Shard::on_request(const ReplyTo& to, wire::Request& request,
     size_t bytes = 0;
     for (const Bytes& frame : frames) bytes += frame.size();
     if (stop_deadline_ || deferred_bytes_ + bytes > config_.max_deferred_bytes) {
-      context_.fail(to, Code::kBusy,
-                    std::to_string(deferred_bytes_) + " bytes wait for the journal, the bound is " +
-                        std::to_string(config_.max_deferred_bytes) + ": retry");
+      std::string text = std::to_string(deferred_bytes_) +
+                         " bytes wait for the journal, the bound is " +
+                         std::to_string(config_.max_deferred_bytes) + ": retry";
+      produce_.refuse(to, *produce, frames, {Code::kBusy, std::move(text), {}, {}});
       return;
     }
     deferred_bytes_ += bytes;
