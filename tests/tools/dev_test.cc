@@ -1,5 +1,6 @@
 // Development clusters: shape, files and processes.
 #include <gtest/gtest.h>
+#include <sched.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -33,6 +34,9 @@ TEST(DevProcess, StartsApartAndSeesEveryState) {
       start_detached({"/bin/sh", "-c", "echo started; exec sleep 100"}, directory / "log");
   ASSERT_TRUE(process.ok()) << process.error().text;
   EXPECT_EQ(process_state(*process), ProcessState::kRunning);
+  // The child makes its session by itself, a moment after it exists.
+  const int64_t most_polls = 10'000'000;
+  for (int64_t i = 0; i < most_polls && ::getsid(process->pid) != process->pid; ++i) sched_yield();
   EXPECT_EQ(::getsid(process->pid), process->pid);
 
   ASSERT_TRUE(send_signal(*process, SIGKILL).ok());
