@@ -62,4 +62,8 @@ class Bytes {
   ByteView view_;
 };
 
+/// Joins neighbours by copying, the small ones only, until at most `most` (> 0) pieces are left.
+/// The bytes and their order stay; nothing happens when there are few enough.
+void join_pieces(std::vector<Bytes>& pieces, size_t most);
+
 }  // namespace strandlog

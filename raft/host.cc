@@ -120,12 +120,17 @@ void Host::touch(Uid uid) {
   awake_.emplace(uid, group);
 }
 
+Output Host::take(Uid uid) {
+  Output output = groups_.at(uid).group->take();
+  if (output.lost_leadership) ++leaderships_lost_;
+  return output;
+}
+
 std::vector<GroupOutput> Host::take() {
   std::vector<GroupOutput> outputs;
   for (Uid uid : touched_) {
+    Output output = take(uid);
     Local& local = groups_.at(uid);
-    Output output = local.group->take();
-    if (output.lost_leadership) ++leaderships_lost_;
     if (!output.empty() || output.commit != local.taken_commit) {
       local.taken_commit = output.commit;
       outputs.push_back({.uid = uid, .output = std::move(output)});

@@ -48,6 +48,8 @@ class Host : public Liveness {
   /// The outputs of every touched group, by uid; those with nothing to carry out and an unchanged
   /// commit are left out.
   std::vector<GroupOutput> take();
+  /// The same of one group, whatever it has. The uid must be known.
+  Output take(Uid uid);
 
  private:
   struct Session {

@@ -231,6 +231,18 @@ Result<Identity> read_identity(const std::string& path) {
   return identity;
 }
 
+Result<void> check_log_directories(const std::string& path) {
+  for (const char* name : kLogDirectories) {
+    std::string directory = path + "/" + name;
+    if (!fs::exists(directory)) {
+      return Error{Code::kCorruption, directory + " is missing: restore it, or move " + path +
+                                          " away and start with an empty directory"};
+    }
+    TRY(check_owner(directory, true));
+  }
+  return {};
+}
+
 }  // namespace
 
 DataDirectory::~DataDirectory() {
@@ -300,14 +312,7 @@ Result<DataDirectory> DataDirectory::format(const std::string& path, BrokerId br
 }
 
 Result<void> DataDirectory::prepare_layout(bool read_only) const {
-  for (const char* name : kLogDirectories) {
-    std::string directory = path_ + "/" + name;
-    if (!fs::exists(directory)) {
-      return Error{Code::kCorruption, directory + " is missing: restore it, or move " + path_ +
-                                          " away and start with an empty directory"};
-    }
-    TRY(check_owner(directory, true));
-  }
+  TRY(check_log_directories(path_));
   if (read_only) return {};
   TRY(make_directories(path_, false));
   for (const char* name : kDirectories) TRY(check_owner(path_ + "/" + name, true));
@@ -333,6 +338,7 @@ Result<DataDirectory> DataDirectory::open(const std::string& path, BrokerId brok
                      ", this one is configured as broker " + std::to_string(broker.value) +
                      ": correct broker.id or data.dir"};
   }
+  TRY(check_log_directories(path));
   ASSIGN(DataDirectory directory, lock(path, false));
   ASSIGN(directory.identity_, read_identity(path));
   TRY(directory.prepare_layout(false));

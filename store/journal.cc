@@ -193,11 +193,26 @@ bool Journal::would_release(RoundNumber number) const {
   });
 }
 
-uint64_t Journal::free_files() const {
+uint64_t Journal::unused_files() const {
   auto unused = std::count_if(files_.begin(), files_.end(), [](auto& f) { return !f->in_use; });
-  uint64_t more =
-      options_.max_bytes > bytes_ ? (options_.max_bytes - bytes_) / options_.file_bytes : 0;
-  return static_cast<uint64_t>(unused) + more;
+  return static_cast<uint64_t>(unused);
+}
+
+uint64_t Journal::files_to_make() const {
+  return options_.max_bytes > bytes_ ? (options_.max_bytes - bytes_) / options_.file_bytes : 0;
+}
+
+uint64_t Journal::free_files() const { return unused_files() + files_to_make(); }
+
+uint64_t Journal::missing_spare_bytes(uint64_t files) const {
+  uint64_t unused = unused_files();
+  uint64_t missing = files > unused ? files - unused : 0;
+  return std::min(missing, files_to_make()) * options_.file_bytes;
+}
+
+Result<void> Journal::add_spare() {
+  TRY(create_file(options_.file_bytes));
+  return {};
 }
 
 }  // namespace strandlog::store

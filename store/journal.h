@@ -67,6 +67,10 @@ class Journal {
 
   /// Files not in use and files that may still be created.
   uint64_t free_files() const;
+  /// Bytes that making files would take until `files` wait unused (as far as max_bytes allows).
+  uint64_t missing_spare_bytes(uint64_t files) const;
+  /// Makes one more file for later. Blocks.
+  Result<void> add_spare();
   uint64_t capacity_of_file() const { return options_.file_bytes - kJournalHeaderBytes; }
   uint64_t bytes() const { return bytes_; }  ///< of all files
   const StoreId& store() const { return options_.store; }
@@ -81,6 +85,8 @@ class Journal {
     bool in_use = false;
     RoundNumber last_round;
   };
+  uint64_t unused_files() const;
+  uint64_t files_to_make() const;
   Result<void> begin_file(uint64_t round_bytes);
   Result<File*> free_file(uint64_t bytes);
   Result<File*> create_file(uint64_t bytes);

@@ -44,6 +44,7 @@ Result<bool> SegmentFiler::file(ReplicaLog& log, Index upto) {
     ASSIGN(uint64_t taken, writer->append({entry.data, entry.bytes}));
     if (taken == 0) return false;
     filed_bytes_ += taken;
+    unwritten_bytes_ += taken;
     log.mark_filed(writer->taken().end_position);
   }
   files.writer->flush_partial();
@@ -157,7 +158,9 @@ Result<std::optional<Uid>> SegmentFiler::on_done(const DiskDone& done) {
   owners_.erase(owner);
   Files& files = files_[uid];
   auto give = [&](SegmentWriter& writer) -> Result<bool> {
+    const uint64_t written = writer.written().bytes;
     auto mine = writer.on_done(done);
+    unwritten_bytes_ -= writer.written().bytes - written;
     if (mine.ok() || mine.error().code != Code::kDiskFull) return mine;
     refused_.push_back(uid);
     return true;

@@ -62,6 +62,8 @@ class SegmentFiler : private TicketSource {
   /// Forgets a dead replica; idle() before.
   void forget(Uid uid);
   uint64_t filed_bytes() const { return filed_bytes_; }  ///< of entries handed over, ever
+  /// Of entries handed over whose write has not completed.
+  uint64_t unwritten_bytes() const { return unwritten_bytes_; }
   uint64_t bytes_written() const { return bytes_written_; }
 
  private:
@@ -86,6 +88,7 @@ class SegmentFiler : private TicketSource {
   std::vector<Uid> refused_;        ///< have pieces the disk had no room for
   uint64_t next_ticket_ = 1;
   uint64_t filed_bytes_ = 0;
+  uint64_t unwritten_bytes_ = 0;
   uint64_t bytes_written_ = 0;
 };
 

@@ -16,6 +16,7 @@ constexpr size_t kMaxItems = 8192;  // a round with more is full
 constexpr size_t kMaxNoteBytes = 64u << 10;
 constexpr size_t kMaxNotes = 256;
 constexpr uint64_t kIdlePolls = 64;           // without work before a seal round is written
+constexpr uint64_t kLargeAppend = 1u << 20;   // a disk without room for it is called full
 constexpr uint64_t kPieceBytes = 256u << 10;  // entries of a replica worth a segment write
 
 uint64_t chunk_bytes(const StoreOptions& options) {
@@ -67,8 +68,11 @@ Result<void> ShardStore::start() {
   journal_.set_boot_epoch(boot_epoch_);
   filer_.set_boot_epoch(boot_epoch_);
   reads_.set_boot_epoch(boot_epoch_);
-  refresh_free_bytes();
-  return write_boot_round();
+  measure_free_space();
+  TRY(write_boot_round());
+  measure_free_space();
+  keep_spare_files();
+  return {};
 }
 
 // Nothing of this start may be announced before this round is durable.
@@ -226,12 +230,13 @@ Result<void> ShardStore::append_stored(Uid uid, ByteView run) {
 }
 
 Result<void> ShardStore::room_for(uint64_t bytes) const {
-  uint64_t needed = options_.reserve_bytes + unsegmented_bytes() + bytes;
-  if (free_bytes_ < needed) {
-    return Error{Code::kDiskFull, "free space is " + std::to_string(free_bytes_) +
+  uint64_t spare = journal_.missing_spare_bytes(kKeptFiles);
+  uint64_t needed = options_.reserve_bytes + unsegmented_bytes() + spare + bytes;
+  if (available_bytes() < needed) {
+    return Error{Code::kDiskFull, "free space is " + std::to_string(available_bytes()) +
                                       " bytes; needed are " + std::to_string(bytes) + " now, " +
-                                      std::to_string(unsegmented_bytes()) +
-                                      " already accepted and a reserve of " +
+                                      std::to_string(unsegmented_bytes()) + " already accepted, " +
+                                      std::to_string(spare) + " for the journal and a reserve of " +
                                       std::to_string(options_.reserve_bytes)};
   }
   uint64_t files = journal_.free_files();
@@ -295,7 +300,6 @@ void ShardStore::send(RoundContent content, bool seal) {
   // An image alone is nothing a further checkpoint could shorten.
   if (!(flight.image_shows && flight.touched.empty())) bytes_since_checkpoint_ += write->bytes;
   in_flight_ = std::move(flight);
-  free_bytes_age_ += write->bytes;
   DiskOp op;
   op.kind = DiskOp::Kind::kWrite;
   op.lane = DiskOp::Lane::kJournal;
@@ -362,11 +366,6 @@ void ShardStore::set_fault(Uid uid, const std::string& why) {
   events_.push_back(ReplicaFault{uid, why});
 }
 
-void ShardStore::refresh_free_bytes() {
-  if (auto bytes = disk_.free_bytes(); bytes.ok()) free_bytes_ = *bytes;
-  free_bytes_age_ = 0;
-}
-
 void ShardStore::poll(std::vector<StoreEvent>& events) {
   done_.clear();
   disk_.poll(done_);
@@ -387,7 +386,9 @@ Store::Figures ShardStore::figures() const {
   Figures figures = figures_;
   figures.journal_bytes = journal_.bytes();
   figures.tail_cache_bytes = table_.buffer.bytes();
-  figures.free_bytes = free_bytes_;
+  figures.free_bytes = available_bytes();
+  auto room = room_for(kLargeAppend);
+  figures.disk_full = !room.ok() && room.error().code == Code::kDiskFull ? 1 : 0;
   figures.unsegmented_bytes = unsegmented_bytes();
   figures.segment_bytes_written = filer_.bytes_written();
   figures.disk_reads = reads_.disk_reads();

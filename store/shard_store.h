@@ -89,7 +89,10 @@ class ShardStore final : public Store {
 
   // ---- store_reading.cc
   void fail(Error error);
-  void refresh_free_bytes();
+  void measure_free_space();
+  uint64_t available_bytes() const;
+  bool space_is_short() const;
+  void keep_spare_files();
   uint64_t unsegmented_bytes() const { return appended_bytes_ - filer_.filed_bytes(); }
   Result<void> write_boot_round();
   void read_from_memory(const ReplicaLog& log, Index first, Index last, uint64_t max_bytes,
@@ -119,8 +122,10 @@ class ShardStore final : public Store {
   uint64_t idle_polls_ = 0;
   bool sealed_ = true;  ///< nothing but seals since the last round worth protecting
   bool failed_ = false;
-  uint64_t free_bytes_ = 0;
-  uint64_t free_bytes_age_ = 0;  ///< bytes written since it was read
+  struct Space {  ///< the disk's free bytes, and what had been handed to it when they were read
+    uint64_t free = 0, filed = 0, unwritten = 0, journal = 0;
+  };
+  Space measured_;
   std::deque<StoreEvent> events_;
   std::vector<DiskDone> done_;
   std::vector<EntryHeader> headers_;

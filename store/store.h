@@ -18,13 +18,13 @@
 namespace strandlog::store {
 
 struct StoreOptions {
-  uint64_t journal_file_bytes = 16u << 20;    ///< size of one journal file at first
-  uint64_t journal_max_bytes = 256u << 20;    ///< of all journal files together
-  uint64_t segment_bytes = 64u << 20;         ///< a segment is ended once it is this long
-  uint64_t tail_cache_bytes = 64u << 20;      ///< round buffers kept in memory for readers
-  uint64_t round_bytes = 1u << 20;            ///< a round is full from here on …
-  uint64_t round_max_bytes = 4u << 20;        ///< … and never longer than this
-  uint64_t reserve_bytes = 64u << 20;         ///< free space that appends may not touch
+  uint64_t journal_file_bytes = 16u << 20;  ///< size of one journal file at first
+  uint64_t journal_max_bytes = 256u << 20;  ///< of all journal files together
+  uint64_t segment_bytes = 64u << 20;       ///< a segment is ended once it is this long
+  uint64_t tail_cache_bytes = 64u << 20;    ///< round buffers kept in memory for readers
+  uint64_t round_bytes = 1u << 20;          ///< a round is full from here on; what was begun may
+                                            ///< carry it beyond by one request
+  uint64_t reserve_bytes = 64u << 20;       ///< free space that appends may not touch
 };
 
 enum class Life : uint8_t {
@@ -41,7 +41,7 @@ struct ReplicaSpec {
   TopicId topic;
   std::string topic_name;  ///< "__catalog" for group 0
   uint32_t partition = 0;
-  uint64_t creation = 0;   ///< the catalog's creation number
+  uint64_t creation = 0;  ///< the catalog's creation number
   bool operator==(const ReplicaSpec&) const = default;
 };
 
@@ -55,7 +55,7 @@ struct TermStart {
 struct LogStart {
   Index index;
   Term term;
-  Offset offset;       ///< of the first record kept
+  Offset offset;  ///< of the first record kept
   uint64_t chain = 0;
   bool operator==(const LogStart&) const = default;
 };
@@ -64,19 +64,20 @@ struct LogStart {
 struct ReplicaState {
   ReplicaSpec spec;
   Life life = Life::kMade;
-  Term term;                  ///< hard state, as last set
+  Term term;  ///< hard state, as last set
   Uid vote;
   LogStart start;
   std::vector<TermStart> terms;  ///< of the kept entries, ascending
-  Index last;                 ///< appended
-  Index durable;              ///< every entry up to it survives a power cut
-  Offset next_offset;         ///< of the next record
-  uint64_t chain = 0;         ///< of entry `last`
+  Index last;                    ///< appended
+  Index durable;                 ///< every entry up to it survives a power cut
+  Offset next_offset;            ///< of the next record
+  uint64_t chain = 0;            ///< of entry `last`
   int64_t last_append_time_ms = 0;
-  Bytes configuration;        ///< opaque to the store
+  Bytes configuration;  ///< opaque to the store
   Index configuration_index;
-  std::optional<std::string> fault;  ///< why this replica is out of service; all else may be partial
-  uint64_t bytes = 0;         ///< of all kept entries, headers included
+  /// Why this replica is out of service; all else may be partial then.
+  std::optional<std::string> fault;
+  uint64_t bytes = 0;  ///< of all kept entries, headers included
 };
 
 /// A leader's new entry; the store gives it index, base offset and chain, and stamps a batch.
@@ -90,16 +91,21 @@ struct NewEntry {
 
 struct ReadRequest {
   Uid uid;
-  std::variant<Index, Offset> from;  ///< an offset means: the entry that holds it, or the first after
-  Index last;                        ///< nothing above it (a commit index, say)
-  uint64_t max_bytes = 1u << 20;     ///< stop before exceeding it, but never before the first entry
+  /// An offset means: the entry that holds it, or the first after.
+  std::variant<Index, Offset> from;
+  Index last;                     ///< nothing above it (a commit index, say)
+  uint64_t max_bytes = 1u << 20;  ///< stop before exceeding it, but never before the first entry
 };
+
+/// What one message may carry bounds this, with room for others beside it.
+constexpr size_t kMaxReadPieces = 512;
 
 /// A run of stored entries, in order, each whole; checked when it came from disk.
 struct ReadResult {
   Index first;
-  Index last;  ///< < first: nothing to read
-  std::vector<Bytes> pieces;  ///< concatenated: the entries; a piece holds whole entries
+  Index last;                 ///< < first: nothing to read
+  std::vector<Bytes> pieces;  ///< concatenated: the entries; a piece holds whole entries;
+                              ///< at most kMaxReadPieces
   uint64_t bytes = 0;
 };
 
@@ -108,9 +114,9 @@ struct RoundDurable {
   RoundNumber round;
   struct Touched {
     Uid uid;
-    Index last;       ///< highest entry of this replica now durable …
-    Term last_term;   ///< … and its term
-    Term term;        ///< its durable hard state
+    Index last;      ///< highest entry of this replica now durable …
+    Term last_term;  ///< … and its term
+    Term term;       ///< its durable hard state
     Uid vote;
   };
   std::vector<Touched> touched;  ///< by uid
@@ -150,12 +156,13 @@ class Store {
   virtual void set_life(Uid uid, Life life) = 0;  ///< kDead drops its log; files go in background
   virtual void set_hard_state(Uid uid, Term term, Uid vote) = 0;
   virtual void truncate(Uid uid, Index from) = 0;  ///< drops `from` and later; above log start
-  virtual void put_note(const std::string& name, Bytes value) = 0;  ///< at most 64 KiB each, 256 names
+  /// At most 64 KiB each, 256 names.
+  virtual void put_note(const std::string& name, Bytes value) = 0;
   /// Appends one entry as leader; returns its header. The body is copied here, once.
   virtual EntryHeader append(Uid uid, const NewEntry& entry) = 0;
-  /// Appends entries as they are stored elsewhere: `run` begins at last + 1 and passed verify_run().
-  /// Copied here, once. kCorruption, and nothing is appended, when its chain or base offset does
-  /// not continue this log.
+  /// Appends entries as they are stored elsewhere: `run` begins at last + 1 and passed
+  /// verify_run(). Copied here, once. kCorruption, and nothing is appended, when its chain or base
+  /// offset does not continue this log.
   virtual Result<void> append_stored(Uid uid, ByteView run) = 0;
 
   /// Whether an append of `bytes` may be accepted now: kDiskFull when free space less the reserve
@@ -163,9 +170,9 @@ class Store {
   virtual Result<void> room_for(uint64_t bytes) const = 0;
 
   // ---- rounds
-  virtual bool dirty() const = 0;           ///< the gathering round holds something
-  virtual bool full() const = 0;            ///< it reached round_bytes: take no more for now
-  virtual bool writing() const = 0;         ///< a round is with the disk
+  virtual bool dirty() const = 0;             ///< the gathering round holds something
+  virtual bool full() const = 0;              ///< it reached round_bytes: take no more for now
+  virtual bool writing() const = 0;           ///< a round is with the disk
   virtual RoundNumber gathering() const = 0;  ///< the number the gathering round will have
   virtual RoundNumber durable() const = 0;
   /// Writes the gathering round: one write, one flush. Only when dirty and not writing.
@@ -187,7 +194,7 @@ class Store {
   struct Figures {
     uint64_t rounds = 0, round_bytes = 0, journal_bytes = 0, unsegmented_bytes = 0,
              segment_bytes_written = 0, checkpoints = 0, tail_cache_bytes = 0, disk_reads = 0,
-             free_bytes = 0;
+             free_bytes = 0, disk_full = 0;  ///< disk_full: 1 while appends are refused for it
     uint64_t last_write_us = 0;
   };
   virtual Figures figures() const = 0;

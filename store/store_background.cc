@@ -8,15 +8,50 @@ namespace strandlog::store {
 namespace {
 
 constexpr uint64_t kRemoveTicket = uint64_t{1} << 59;
-constexpr uint64_t kFreeBytesAge = 8u << 20;
+constexpr uint64_t kMeasureEveryBytes = 8u << 20;  // handed to the disk
+constexpr uint64_t kMeasureEveryPolls = 64;        // others write to it, too
+constexpr uint64_t kShortOfSpace = 32u << 20;      // this close to a refusal: measure at every poll
 constexpr uint64_t kRetryPolls = 64;  // between attempts to write what the disk had no room for
 
 }  // namespace
 
-// Damage of one replica was dealt with where it was found; what is left stops the store.
+// Damage of one replica was dealt with where it was found, and a full disk is asked again at a
+// later poll; what is left stops the store.
 void ShardStore::check(Result<void> result) {
-  if (!result.ok()) fail(result.error());
+  if (!result.ok() && result.error().code != Code::kDiskFull) fail(result.error());
 }
+
+// ------------------------------------------------------------------------------------------ space
+
+void ShardStore::measure_free_space() {
+  if (auto bytes = disk_.free_bytes(); bytes.ok()) measured_.free = *bytes;
+  measured_.filed = filer_.filed_bytes();
+  measured_.unwritten = filer_.unwritten_bytes();
+  measured_.journal = journal_.bytes();
+}
+
+// Without what has gone to the disk since, and what had not arrived there yet.
+uint64_t ShardStore::available_bytes() const {
+  uint64_t gone = filer_.filed_bytes() - measured_.filed + measured_.unwritten + journal_.bytes() -
+                  measured_.journal;
+  return measured_.free > gone ? measured_.free - gone : 0;
+}
+
+bool ShardStore::space_is_short() const {
+  return available_bytes() < options_.reserve_bytes + unsegmented_bytes() + kShortOfSpace;
+}
+
+// A checkpoint begins a new file; votes and truncations must find one when the disk is full.
+void ShardStore::keep_spare_files() {
+  while (!failed_ && journal_.missing_spare_bytes(kKeptFiles) > 0) {
+    if (available_bytes() < options_.reserve_bytes + journal_.capacity_of_file()) return;
+    auto added = journal_.add_spare();
+    check(added);
+    if (!added.ok()) return;
+  }
+}
+
+// ------------------------------------------------------------------------------------- segments
 
 void ShardStore::on_disk_done(const DiskDone& done) {
   if ((done.ticket & SegmentFiler::kTicket) != 0) {
@@ -38,9 +73,12 @@ void ShardStore::on_disk_done(const DiskDone& done) {
 
 void ShardStore::background() {
   ++polls_;
-  bool retry_now = filer_.must_retry() && polls_ % kRetryPolls == 0;
-  if (free_bytes_age_ >= kFreeBytesAge || retry_now) refresh_free_bytes();
-  if (retry_now) filer_.retry();
+  uint64_t grown = filer_.filed_bytes() - measured_.filed + journal_.bytes() - measured_.journal;
+  if (grown >= kMeasureEveryBytes || polls_ % kMeasureEveryPolls == 0 || space_is_short()) {
+    measure_free_space();
+  }
+  keep_spare_files();
+  if (filer_.must_retry() && polls_ % kRetryPolls == 0) filer_.retry();
   // The checkpoint comes first: what waits for it must not go past the end that it froze.
   if (durable_ >= checkpoint_.shows()) check(checkpoint_.advance(table_, filer_));
   file_ready();

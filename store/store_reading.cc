@@ -27,6 +27,8 @@ void ShardStore::read_from_memory(const ReplicaLog& log, Index first, Index last
     result.last = at;
   }
   close();
+  // Entries of many replicas lie between each other: small ones are worth a copy.
+  join_pieces(result.pieces, kMaxReadPieces);
 }
 
 Result<bool> ShardStore::read(const ReadRequest& request, uint64_t ticket, ReadResult& result) {

@@ -218,7 +218,7 @@ TEST(Store, RefusesAppendsWhenTheDiskIsNearlyFull) {
   StoreOptions options = small();
   options.reserve_bytes = 1u << 20;
   FakeDisk disk;
-  disk.set_capacity(1536u << 10);
+  disk.set_capacity((1536u << 10) + 3 * options.journal_file_bytes);
   ModelledStore tested(disk, options);
   ASSERT_TRUE(tested.open(1).ok());
   auto refused = tested.store().room_for(600u << 10);
