@@ -100,7 +100,7 @@ std::vector<wire::DescribePartitionsAnswer::Replica> Admin::conditions(
       described.match = peer.match;
       if (context_.catalog.is_lost(member)) {
         described.condition = Condition::kLost;
-      } else if (context_.faulty_elsewhere.contains(member.uid)) {
+      } else if (is_faulty(member)) {
         described.condition = Condition::kFaulty;
       } else if (context_.replicas.alive(member.broker)) {
         described.condition = peer.match >= status.commit ? Condition::kInSync : Condition::kBehind;
@@ -109,6 +109,11 @@ std::vector<wire::DescribePartitionsAnswer::Replica> Admin::conditions(
     out.push_back(described);
   }
   return out;
+}
+
+bool Admin::is_faulty(const wire::CatalogReplica& member) const {
+  auto told = context_.faulty_elsewhere.find(member.broker);
+  return told != context_.faulty_elsewhere.end() && told->second.contains(member.uid);
 }
 
 std::string Admin::state() const {
@@ -147,6 +152,8 @@ void Admin::handle(const ReplyTo& to, const wire::StatusRequest&) {
   answer.counters["tail_cache_bytes"] = figures.tail_cache_bytes;
   answer.counters["disk_reads_total"] = figures.disk_reads;
   answer.counters["disk_free_bytes"] = figures.free_bytes;
+  answer.counters["disk_full"] = figures.disk_full;
+  answer.counters["appends_refused_total"] = context_.replicas.appends_refused();
   uint64_t leaders = 0;
   uint64_t faulty = 0;
   for (const auto& [uid, replica] : context_.replicas.all()) {

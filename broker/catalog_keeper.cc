@@ -23,6 +23,11 @@ bool CatalogKeeper::leads() const {
   return replica && replica->leads();
 }
 
+bool CatalogKeeper::follows_from_afar() const {
+  Replica* replica = uid_ ? context_.replicas.find(*uid_) : nullptr;
+  return !replica || !replica->group;
+}
+
 void CatalogKeeper::advanced() {
   if (!uid_ || reading_) return;
   Replica* replica = context_.replicas.find(*uid_);
@@ -201,7 +206,7 @@ void CatalogKeeper::tick(Peers& peers) {
   bool elsewhere = leader && leader->broker != context_.self.address.broker;
   if (elsewhere) {
     for (const auto& report : open_reports()) peers.report(leader->broker, report);
-    if (!uid_) peers.catalog_fetch(leader->broker, context_.catalog.applied());
+    if (follows_from_afar()) peers.catalog_fetch(leader->broker, context_.catalog.applied());
   }
   for (auto it = deletions_.begin(); it != deletions_.end();) {
     if (it->second.deadline > context_.now) {
@@ -238,6 +243,11 @@ Result<void> CatalogKeeper::propose(const wire::catalog::Command& command) {
     return Error{Code::kNotLeader, "this broker does not lead the catalog"};
   }
   Bytes body = wire::encode(command);
+  if (body.size() > wire::kMaxControlFrame) {
+    return Error{Code::kTooLarge, "the catalog takes commands of at most " +
+                                      std::to_string(wire::kMaxControlFrame) + " bytes, this has " +
+                                      std::to_string(body.size()) + ": ask for fewer partitions"};
+  }
   auto header = context_.replicas.propose(*replica, EntryKind::kCatalog, 0, body, context_.wall_ms);
   if (!header.ok()) return header.error();
   return {};
@@ -271,6 +281,8 @@ void CatalogKeeper::on_registration(const wire::RegisterReport& report) {
     // Another disk claims this broker's place: not while the old one is still heard from.
     bool other_store = found->second.address.store != report.address.store;
     if (other_store && !own && context_.replicas.alive(report.address.broker)) return;
+  } else if (brokers.size() >= Peers::kMostPeers) {
+    return;
   }
   propose_once("register " + std::to_string(report.address.broker.value),
                wire::catalog::RegisterBroker{report.address, report.boot_epoch});
@@ -294,7 +306,7 @@ void CatalogKeeper::on_fetch(BrokerId from, const wire::CatalogFetch& fetch) {
 
 void CatalogKeeper::on_entries(const wire::CatalogEntries& entries,
                                const std::vector<Bytes>& frames) {
-  if (!begun() || uid_) return;
+  if (!begun() || !follows_from_afar()) return;
   Index before = context_.catalog.applied();
   for (const Bytes& frame : frames) apply_run(frame, entries.commit);
   if (context_.catalog.applied() == before) return;

@@ -61,6 +61,8 @@ class CatalogKeeper {
     Time deadline;
   };
 
+  /// No local replica of the catalog's group, or none that works: its log is fetched.
+  bool follows_from_afar() const;
   void apply_run(ByteView run, Index up_to);
   void apply_entry(const EntryView& entry);
   void settle_requests(const wire::catalog::Command& command);

@@ -70,7 +70,8 @@ struct Context {
   int64_t wall_ms = 0;
   wire::FoundingState founding = wire::FoundingState::kBlank;
   ClusterId cluster;
-  std::set<Uid> faulty_elsewhere;  ///< replicas that other brokers reported out of service
+  /// Replicas that other brokers, each for itself, last reported out of service.
+  std::map<BrokerId, std::set<Uid>> faulty_elsewhere;
 
   void answer(const ReplyTo& to, wire::AnswerBody body, std::vector<Bytes> frames = {});
   void fail(const ReplyTo& to, wire::WireError error);

@@ -7,6 +7,11 @@ namespace strandlog::broker {
 namespace {
 constexpr uint32_t kMaxFetchBytes = 16u << 20;  // of one answer, whatever was asked
 constexpr size_t kMaxItems = 4096;
+
+// Damage takes this replica out of service; the others have the record.
+wire::WireError why_unreadable(const Error& error) {
+  return {error.code == Code::kCorruption ? Code::kFaulty : error.code, error.text, {}, {}};
+}
 }  // namespace
 
 void Fetch::handle(const ReplyTo& to, const wire::FetchRequest& request, uint32_t deadline_ms) {
@@ -37,15 +42,37 @@ void Fetch::handle(const ReplyTo& to, const wire::FetchRequest& request, uint32_
 void Fetch::attempt(uint64_t id) {
   auto found = fetches_.find(id);
   if (found == fetches_.end() || found->second.open_reads > 0) return;
-  bool anything = found->second.items.empty();
-  for (size_t i = 0; i < found->second.items.size(); ++i) anything |= look(id, i);
   PendingFetch& pending = found->second;
+  bool anything = pending.items.empty();
+  for (size_t i = 0; i < pending.items.size(); ++i) anything |= look(id, i);
   if (pending.open_reads > 0) return;  // their end comes back here through finish()
-  if (anything || pending.deadline <= context_.now) {
+  if (pending.deadline <= context_.now || (anything && is_worth_an_answer(pending))) {
     finish(id);
   } else {
+    for (Item& item : pending.items) let_go(item);  // read again when there is more
     park(id);
   }
+}
+
+bool Fetch::is_worth_an_answer(const PendingFetch& pending) const {
+  if (pending.items.empty()) return true;
+  uint64_t bytes = 0;
+  for (const Item& item : pending.items) {
+    if (item.error) return true;
+    bytes += item.found.bytes;
+  }
+  return bytes >=
+         std::min(pending.request.min_bytes, std::min(pending.request.max_bytes, kMaxFetchBytes));
+}
+
+void Fetch::keep(Item& item, store::ReadResult result) {
+  held_bytes_ += result.bytes;
+  item.found = std::move(result);
+}
+
+void Fetch::let_go(Item& item) {
+  held_bytes_ -= item.found.bytes;
+  item.found = {};
 }
 
 bool Fetch::look(uint64_t id, size_t index) {
@@ -92,14 +119,27 @@ bool Fetch::start_read(uint64_t id, size_t index, Replica& replica) {
   uint64_t taken = 0;
   for (const Item& other : pending.items) taken += other.found.bytes;
   if (taken > 0 && taken >= pending.request.max_bytes) return true;
-  store::ReadRequest request{item.uid, item.asked.from, replica.commit, bytes};
-  uint64_t ticket = kFetchTickets | ++next_ticket_;
-  auto ready = context_.store.read(request, ticket, item.found);
-  if (!ready.ok()) {
-    item.error = wire::WireError{ready.error().code, ready.error().text, {}, {}};
+  if (held_bytes_ + bytes > context_.config.max_fetch_bytes) {
+    item.error = wire::WireError{Code::kBusy,
+                                 std::to_string(held_bytes_) +
+                                     " bytes wait for disk reads already, the bound is " +
+                                     std::to_string(context_.config.max_fetch_bytes) + ": retry",
+                                 {},
+                                 {}};
     return true;
   }
-  if (*ready) return true;
+  store::ReadRequest request{item.uid, item.asked.from, replica.commit, bytes};
+  uint64_t ticket = kFetchTickets | ++next_ticket_;
+  store::ReadResult result;
+  auto ready = context_.store.read(request, ticket, result);
+  if (!ready.ok()) {
+    item.error = why_unreadable(ready.error());
+    return true;
+  }
+  if (*ready) {
+    keep(item, std::move(result));
+    return true;
+  }
   item.reading = true;
   ++pending.open_reads;
   reads_[ticket] = {id, index};
@@ -125,9 +165,9 @@ void Fetch::on_read(const store::ReadDone& event) {
   item.reading = false;
   --fetch->second.open_reads;
   if (event.result.ok()) {
-    item.found = *event.result;
+    keep(item, *event.result);
   } else {
-    item.error = wire::WireError{event.result.error().code, event.result.error().text, {}, {}};
+    item.error = why_unreadable(event.result.error());
   }
   if (fetch->second.open_reads == 0) finish(owner.fetch);
 }
@@ -171,6 +211,18 @@ void Fetch::park(uint64_t id) {
   for (const Item& item : fetches_.at(id).items) parked_[item.uid].insert(id);
 }
 
+// A message carries a bounded number of frames; joined small ones leave room for every item.
+void Fetch::share_frames(std::vector<Item>& items) {
+  size_t pieces = 0, filled = 0;
+  for (const Item& item : items) {
+    pieces += item.found.pieces.size();
+    filled += item.found.pieces.empty() ? 0 : 1;
+  }
+  if (pieces <= wire::kMaxBlobFrames) return;
+  size_t share = std::max<size_t>(1, wire::kMaxBlobFrames / filled);
+  for (Item& item : items) join_pieces(item.found.pieces, share);
+}
+
 void Fetch::finish(uint64_t id) {
   auto found = fetches_.find(id);
   if (found == fetches_.end()) return;
@@ -178,9 +230,13 @@ void Fetch::finish(uint64_t id) {
   fetches_.erase(found);
   deadlines_.erase({pending.deadline, id});
   for (const Item& item : pending.items) {
+    held_bytes_ -= item.found.bytes;
     auto parked = parked_.find(item.uid);
-    if (parked != parked_.end()) parked->second.erase(id);
+    if (parked == parked_.end()) continue;
+    parked->second.erase(id);
+    if (parked->second.empty()) parked_.erase(parked);
   }
+  share_frames(pending.items);
   wire::FetchAnswer answer;
   std::vector<Bytes> frames;
   for (Item& item : pending.items) {

@@ -56,12 +56,17 @@ class Fetch {
   /// Decides what can be read for one item now. True when it has something to answer with.
   bool look(uint64_t id, size_t index);
   bool start_read(uint64_t id, size_t index, Replica& replica);
+  void keep(Item& item, store::ReadResult result);
+  void let_go(Item& item);
+  static void share_frames(std::vector<Item>& items);
+  bool is_worth_an_answer(const PendingFetch& pending) const;
   void confirm_end(uint64_t id, size_t index, Replica& replica);
   void finish(uint64_t id);
   void park(uint64_t id);
   void finish_list(uint64_t id);
 
   Context& context_;
+  uint64_t held_bytes_ = 0;  ///< found for fetches not answered yet
   uint64_t next_id_ = 0;
   uint64_t next_ticket_ = 0;
   uint64_t next_token_ = 0;

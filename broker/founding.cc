@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "base/log.h"
+#include "broker/address.h"
 
 namespace strandlog::broker {
 namespace {
@@ -23,6 +24,7 @@ Result<void> check(const wire::FoundingDocument& document, const wire::BrokerAdd
   std::set<Uid> uids;
   bool named = false;
   for (const auto& founder : document.founders) {
+    TRY(check_address(founder.address));
     brokers.insert(founder.address.broker);
     stores.insert(founder.address.store);
     uids.insert(founder.catalog_uid);
@@ -62,6 +64,7 @@ void Founding::keep(wire::FoundingState state, const wire::FoundingDocument& doc
   std::vector<uint8_t> note{static_cast<uint8_t>(state)};
   note.insert(note.end(), encoded.data(), encoded.data() + encoded.size());
   context_.store.put_note(kNote, Bytes::take(std::move(note)));
+  kept_in_ = context_.store.gathering();
   document_ = document;
   context_.founding = state;
 }
@@ -147,12 +150,14 @@ void Founding::on_peer_document(const wire::FoundingDocument& document) {
     (void)commit(document).ok();
     return;
   }
+  if (document.founders.size() > kMaxFounders) return;
   if (document_) {
     LOG(kWarn, "a peer belongs to another founding than the one prepared here",
         kv("peer cluster", document.cluster), kv("prepared", document_->cluster));
     return;
   }
   for (const auto& founder : document.founders) {
+    if (!check_address(founder.address).ok()) return;
     // A document that names this very store is this broker's own past: it prepared before it was
     // founded, so without the note there was a rollback and the old uid must not live again.
     if (founder.address.store == context_.self.address.store) return;

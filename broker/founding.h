@@ -28,6 +28,8 @@ class Founding {
   void on_durable();
 
   const std::optional<wire::FoundingDocument>& document() const { return document_; }
+  /// The journal holds what document() and the state say.
+  bool is_durable() const { return kept_in_ <= context_.store.durable(); }
   /// The local catalog replica that the document names for this store.
   std::optional<Uid> catalog_uid() const;
   /// True once after the broker became founded.
@@ -42,6 +44,7 @@ class Founding {
   Context& context_;
   std::optional<wire::FoundingDocument> document_;
   std::deque<std::pair<RoundNumber, ReplyTo>> waiting_;
+  RoundNumber kept_in_;
   bool just_founded_ = false;
 };
 

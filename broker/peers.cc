@@ -1,18 +1,21 @@
 // Sessions and outboxes; see peers.h.
 #include "broker/peers.h"
 
-#include "base/log.h"
+#include <algorithm>
+
 #include "wire/codec.h"
 
 namespace strandlog::broker {
 namespace {
-constexpr size_t kBulkMessageBytes = 1u
-                                     << 20;  // packing aims below the 1 MiB frame cap per message
+constexpr size_t kBulkMessageBytes = 1u << 20;
+constexpr size_t kRaftMessages = 2048;  // of one message: its control frame has a bound
+constexpr size_t kNotices = 8192;
 constexpr int64_t kSeedMs = 300;
 }  // namespace
 
 void Peers::meet(const wire::BrokerAddress& address) {
   if (address.broker == self_.address.broker || address.peer_address.empty()) return;
+  if (peers_.size() >= kMostPeers && !peers_.contains(address.broker)) return;
   Peer& peer = peers_[address.broker];
   if (peer.address == address.peer_address) return;
   if (!peer.address.empty()) {
@@ -35,7 +38,16 @@ void Peers::add_seed(const std::string& address) {
 void Peers::raft(BrokerId to, wire::RaftMessage message) {
   auto found = peers_.find(to);
   if (found == peers_.end() || found->second.boot_id == BootId{}) return;
-  found->second.control_box.raft.push_back(std::move(message));
+  control_box(found->second).raft.push_back(std::move(message));
+}
+
+Peers::Outbox& Peers::control_box(Peer& peer) {
+  auto& boxes = peer.control_boxes;
+  bool full = !boxes.empty() &&
+              (boxes.back().raft.size() >= kRaftMessages ||
+               boxes.back().leaders.size() >= kNotices || boxes.back().replicas.size() >= kNotices);
+  if (boxes.empty() || full) boxes.emplace_back();
+  return boxes.back();
 }
 
 bool Peers::append(BrokerId to, wire::RaftMessage message, std::vector<Bytes> frames) {
@@ -45,7 +57,8 @@ bool Peers::append(BrokerId to, wire::RaftMessage message, std::vector<Bytes> fr
   size_t bytes = 0;
   for (const Bytes& frame : frames) bytes += frame.size();
   bool fits = !boxes.empty() && boxes.back().bytes + bytes <= kBulkMessageBytes &&
-              boxes.back().frames.size() + frames.size() <= wire::kMaxBlobFrames;
+              boxes.back().frames.size() + frames.size() <= wire::kMaxBlobFrames &&
+              boxes.back().raft.size() < kRaftMessages;
   if (!fits) boxes.emplace_back();
   Outbox& box = boxes.back();
   message.frames = static_cast<uint32_t>(frames.size());
@@ -62,18 +75,17 @@ void Peers::leaders(const std::vector<wire::LeaderNotice>& notices) {
 void Peers::leaders(BrokerId to, std::vector<wire::LeaderNotice> notices) {
   auto found = peers_.find(to);
   if (found == peers_.end()) return;
-  auto& box = found->second.control_box.leaders;
-  box.insert(box.end(), notices.begin(), notices.end());
+  for (const auto& notice : notices) control_box(found->second).leaders.push_back(notice);
 }
 
 void Peers::report(BrokerId to, wire::ReplicaReport report) {
   auto found = peers_.find(to);
-  if (found != peers_.end()) found->second.control_box.replicas.push_back(report);
+  if (found != peers_.end()) control_box(found->second).replicas.push_back(report);
 }
 
 void Peers::catalog_fetch(BrokerId to, Index after) {
   auto found = peers_.find(to);
-  if (found != peers_.end()) found->second.control_box.catalog_fetch = wire::CatalogFetch{after};
+  if (found != peers_.end()) control_box(found->second).catalog_fetch = wire::CatalogFetch{after};
 }
 
 void Peers::catalog_entries(BrokerId to, wire::CatalogEntries entries, std::vector<Bytes> frames) {
@@ -86,7 +98,7 @@ void Peers::catalog_entries(BrokerId to, wire::CatalogEntries entries, std::vect
   found->second.bulk_boxes.push_back(std::move(box));
 }
 
-void Peers::transmit(LinkId link, const Peer* peer, Outbox box, const Announcement& announcement) {
+wire::PeerMessage Peers::envelope(const Peer* peer, const Announcement& announcement) const {
   wire::PeerMessage message;
   message.cluster = announcement.cluster;
   message.from = self_.address.broker;
@@ -102,6 +114,10 @@ void Peers::transmit(LinkId link, const Peer* peer, Outbox box, const Announceme
     message.to_boot = peer->boot_id;
     if (peer->founding != wire::FoundingState::kFounded) message.document = announcement.document;
   }
+  return message;
+}
+
+void Peers::transmit(LinkId link, wire::PeerMessage message, Outbox box) {
   message.raft = std::move(box.raft);
   message.leaders = std::move(box.leaders);
   message.replicas = std::move(box.replicas);
@@ -113,52 +129,60 @@ void Peers::transmit(LinkId link, const Peer* peer, Outbox box, const Announceme
 void Peers::flush(Time now, int64_t heartbeat_ms, const Announcement& announcement) {
   for (auto& [id, peer] : peers_) {
     for (Outbox& box : std::exchange(peer.bulk_boxes, {})) {
-      transmit(peer.bulk, &peer, std::move(box), announcement);
+      transmit(peer.bulk, envelope(&peer, announcement), std::move(box));
     }
     bool due = now >= peer.last_sent.plus_ms(heartbeat_ms);
-    if (peer.control_box.empty() && !due && !peer.answer_now) continue;
-    transmit(peer.control, &peer, std::exchange(peer.control_box, {}), announcement);
+    if (peer.control_boxes.empty() && !due && !peer.answer_now) continue;
+    if (peer.control_boxes.empty()) peer.control_boxes.emplace_back();
+    for (Outbox& box : std::exchange(peer.control_boxes, {})) {
+      wire::PeerMessage message = envelope(&peer, announcement);
+      if (due) message.faulty = announcement.faulty;
+      transmit(peer.control, std::move(message), std::move(box));
+    }
     peer.answer_now = false;
-    peer.last_sent = now;
+    if (due) peer.last_sent = now;
   }
   if (announcement.founding == wire::FoundingState::kFounded) return;
   for (auto& [address, seed] : seeds_) {
     if (now < seed.last_sent.plus_ms(kSeedMs)) continue;
-    transmit(seed.link, nullptr, {}, announcement);
+    transmit(seed.link, envelope(nullptr, announcement), {});
     seed.last_sent = now;
   }
 }
 
-Peers::Verdict Peers::judge(const wire::PeerMessage& message, const ClusterId& cluster,
-                            std::string& why) {
+// What makes the sender nobody to listen to; empty when nothing does.
+std::string Peers::why_not(const wire::PeerMessage& message, const ClusterId& cluster) const {
   if (message.from == self_.address.broker) {
-    why = "broker " + std::to_string(message.from.value) + " has this broker's id";
-    return Verdict::kRefused;
+    return "broker " + std::to_string(message.from.value) + " has this broker's id";
   }
   if (!message.cluster.is_nil() && !cluster.is_nil() && message.cluster != cluster) {
-    why = "it belongs to cluster " + message.cluster.text();
-    return Verdict::kRefused;
+    return "it belongs to cluster " + message.cluster.text();
   }
-  wire::RememberedStore now{message.store, message.boot_epoch, message.boot_id,
-                            message.durable_round};
-  auto [known, is_new] = remembered_.try_emplace(message.store, now);
-  wire::RememberedStore& before = known->second;
-  if (!is_new && message.boot_epoch < before.boot_epoch) {
-    why = "its boot epoch " + std::to_string(message.boot_epoch.value) + " is below " +
-          std::to_string(before.boot_epoch.value) +
-          " seen before: a restored copy or a late message";
-    return Verdict::kRefused;
+  auto known = remembered_.find(message.store);
+  if (known == remembered_.end()) return {};
+  const wire::RememberedStore& before = known->second;
+  if (message.boot_epoch < before.boot_epoch) {
+    return "its boot epoch " + std::to_string(message.boot_epoch.value) + " is below " +
+           std::to_string(before.boot_epoch.value) +
+           " seen before: a restored copy or a late message";
   }
-  if (!is_new && message.boot_epoch == before.boot_epoch && message.boot_id != before.boot_id) {
-    why = "two processes run from copies of store " + message.store.text();
-    return Verdict::kRefused;
+  if (message.boot_epoch == before.boot_epoch && message.boot_id != before.boot_id) {
+    return "two processes run from copies of store " + message.store.text();
   }
-  remembered_changed_ |= is_new || message.boot_epoch > before.boot_epoch;
-  now.durable_round =
-      std::max(now.durable_round,
-               before.boot_epoch == now.boot_epoch ? before.durable_round : RoundNumber{});
-  before = now;
+  // A later start finds every round that an earlier one announced. (Within one boot messages of
+  // the two lanes may overtake each other.)
+  if (message.boot_epoch > before.boot_epoch && message.durable_round <= before.durable_round) {
+    return "its journal ends at round " + std::to_string(message.durable_round.value) + ", round " +
+           std::to_string(before.durable_round.value) +
+           " was durable there before: a restored copy";
+  }
+  return {};
+}
 
+Peers::Verdict Peers::judge(const wire::PeerMessage& message, const ClusterId& cluster,
+                            std::string& why) {
+  why = why_not(message, cluster);
+  if (!why.empty()) return Verdict::kRefused;
   auto found = peers_.find(message.from);
   if (found == peers_.end()) return Verdict::kIntroduced;
   Peer& peer = found->second;
@@ -171,6 +195,20 @@ Peers::Verdict Peers::judge(const wire::PeerMessage& message, const ClusterId& c
   // session stands after one round trip instead of one heartbeat.
   if (new_boot || !confirmed) peer.answer_now = true;
   return confirmed ? Verdict::kConfirmed : Verdict::kIntroduced;
+}
+
+void Peers::trust(const wire::PeerMessage& message) {
+  wire::RememberedStore now{message.store, message.boot_epoch, message.boot_id,
+                            message.durable_round};
+  auto [known, is_new] = remembered_.try_emplace(message.store, now);
+  wire::RememberedStore& before = known->second;
+  if (is_new || now.boot_epoch > before.boot_epoch) {
+    changed_ = Changed::kBoot;
+  } else {
+    if (now.durable_round <= before.durable_round) return;
+    changed_ = std::max(changed_, Changed::kRounds);
+  }
+  before = now;
 }
 
 std::optional<BrokerId> Peers::broker_of(LinkId link) const {

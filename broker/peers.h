@@ -25,7 +25,8 @@ class Peers {
  public:
   Peers(Self self, Transport& transport) : self_(std::move(self)), transport_(transport) {}
 
-  /// Learns or updates a broker's peer address; connects when it is new or has moved.
+  /// Learns or updates a broker's peer address; connects when it is new or has moved. At most
+  /// kMostPeers are met: beyond, a newcomer is left alone.
   void meet(const wire::BrokerAddress& address);
   /// A peer address without a known broker behind it: told who we are while we are blank.
   void add_seed(const std::string& address);
@@ -38,6 +39,7 @@ class Peers {
     wire::FoundingState founding = wire::FoundingState::kBlank;
     std::optional<wire::FoundingDocument> document;    ///< sent to peers that are not founded
     std::optional<wire::RegisterReport> registration;  ///< sent until the catalog has it
+    std::vector<Uid> faulty;                           ///< replicas out of service here
   };
 
   // ---- outbox of this turn
@@ -58,15 +60,23 @@ class Peers {
     kIntroduced,  ///< does not know us yet: only its introduction counts
     kRefused      ///< another cluster, a stale copy, a clone, or our own id: dropped
   };
-  /// Judges who speaks, before anything it says. `why` says what was wrong when refused.
+  /// Judges who speaks, before anything it says. `why` says what was wrong when refused. Remembers
+  /// nothing of a store: that is trust()'s.
   Verdict judge(const wire::PeerMessage& message, const ClusterId& cluster, std::string& why);
+  /// The sender is who it says it is, with its broker's present store: its boot and its durable
+  /// round are remembered, and anything older is refused from now on.
+  void trust(const wire::PeerMessage& message);
   /// The broker whose link this is; none for seeds and unknown links.
   std::optional<BrokerId> broker_of(LinkId link) const;
 
   std::vector<wire::RememberedStore> remembered() const;
   void remember(const std::vector<wire::RememberedStore>& stores);
-  /// True once after judge() saw a boot not remembered yet: remembered() belongs in the journal.
-  bool take_remembered_changed() { return std::exchange(remembered_changed_, false); }
+  /// kBoot once after trust() saw a boot not remembered yet: remembered() belongs in the journal.
+  /// kRounds after durable rounds moved: it belongs in the next round, when there is one.
+  enum class Changed { kNothing, kRounds, kBoot };
+  Changed take_remembered_changed() { return std::exchange(changed_, Changed::kNothing); }
+
+  static constexpr size_t kMostPeers = 1000;
 
  private:
   struct Outbox {
@@ -90,15 +100,17 @@ class Peers {
     wire::FoundingState founding = wire::FoundingState::kFounded;
     bool answer_now = false;
     Time last_sent{-1'000'000'000};
-    Outbox control_box;
-    std::vector<Outbox> bulk_boxes;
+    std::vector<Outbox> control_boxes, bulk_boxes;
   };
   struct Seed {
     LinkId link;
     Time last_sent{-1'000'000'000};
   };
 
-  void transmit(LinkId link, const Peer* peer, Outbox box, const Announcement& announcement);
+  Outbox& control_box(Peer& peer);
+  std::string why_not(const wire::PeerMessage& message, const ClusterId& cluster) const;
+  wire::PeerMessage envelope(const Peer* peer, const Announcement& announcement) const;
+  void transmit(LinkId link, wire::PeerMessage message, Outbox box);
 
   Self self_;
   Transport& transport_;
@@ -106,7 +118,7 @@ class Peers {
   std::map<LinkId, BrokerId> links_;
   std::map<std::string, Seed> seeds_;
   std::map<StoreId, wire::RememberedStore> remembered_;
-  bool remembered_changed_ = false;
+  Changed changed_ = Changed::kNothing;
 };
 
 }  // namespace strandlog::broker

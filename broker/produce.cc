@@ -96,19 +96,20 @@ std::variant<Produce::Accepted, wire::WireError> Produce::accept(
   return accepted;
 }
 
-void Produce::handle(const ReplyTo& to, const wire::ProduceRequest& request, uint32_t deadline_ms,
+void Produce::handle(const ReplyTo& to, const wire::ProduceRequest& request, Time deadline,
                      const std::vector<Bytes>& frames) {
   ++context_.metrics.counters["produce_requests_total"];
   auto pending = std::make_shared<Pending>();
   pending->to = to;
   pending->arrived = context_.now;
-  pending->deadline = context_.now.plus_ms(deadline_ms);
+  pending->deadline = deadline;
   pending->open = request.items.size();
   pending->answered = request.acks == 0;  // nobody waits for it
   size_t frame = 0;
   for (const auto& item : request.items) {
     size_t index = pending->answer.items.size();
     pending->answer.items.push_back({item.where, std::nullopt, {}, 0});
+    pending->decided.push_back(false);
     size_t first = frame;
     if (item.frames > frames.size() - first) {
       std::string text = "the request names more blob frames than came with it";
@@ -151,7 +152,10 @@ void Produce::refuse(const ReplyTo& to, const wire::ProduceRequest& request,
 
 void Produce::decide(Pending& pending, size_t item, std::optional<wire::WireError> error) {
   if (pending.answered) return;
-  if (item < pending.answer.items.size()) pending.answer.items[item].error = std::move(error);
+  if (item < pending.answer.items.size()) {
+    pending.answer.items[item].error = std::move(error);
+    pending.decided[item] = true;
+  }
   if (pending.open > 0) --pending.open;
   if (pending.open > 0) return;
   pending.answered = true;
@@ -207,14 +211,11 @@ void Produce::expire() {
     if (pending && !pending->answered && first->first > context_.now) return;
     by_deadline_.erase(first);
     if (!pending || pending->answered) continue;
-    for (auto& item : pending->answer.items) {
-      if (!item.error) {
-        item.error = wire::WireError{
-            Code::kTimeout, "no majority confirmed it in time; it may still be kept", {}, {}};
-      }
+    for (size_t i = 0; i < pending->decided.size(); ++i) {
+      if (pending->decided[i]) continue;
+      std::string text = "no majority confirmed it in time; it may still be kept";
+      decide(*pending, i, wire::WireError{Code::kTimeout, std::move(text), {}, {}});
     }
-    pending->open = 1;
-    decide(*pending, pending->answer.items.size(), std::nullopt);
   }
 }
 

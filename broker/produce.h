@@ -17,7 +17,7 @@ class Produce {
   explicit Produce(Context& context) : context_(context) {}
 
   /// Each item succeeds or fails as a whole; a batch that is refused changes nothing.
-  void handle(const ReplyTo& to, const wire::ProduceRequest& request, uint32_t deadline_ms,
+  void handle(const ReplyTo& to, const wire::ProduceRequest& request, Time deadline,
               const std::vector<Bytes>& frames);
   /// Refuses the whole request; what follows it in its producer's pipeline is refused as well.
   void refuse(const ReplyTo& to, const wire::ProduceRequest& request,
@@ -34,7 +34,8 @@ class Produce {
   struct Pending {
     ReplyTo to;
     wire::ProduceAnswer answer;
-    size_t open = 0;  ///< items not decided yet
+    std::vector<bool> decided;  ///< by item
+    size_t open = 0;            ///< items not decided yet
     Time arrived, deadline;
     bool answered = false;
   };

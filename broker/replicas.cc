@@ -8,6 +8,13 @@
 #include "wire/codec.h"
 
 namespace strandlog::broker {
+namespace {
+uint64_t bytes_of(const std::vector<Bytes>& frames) {
+  uint64_t bytes = 0;
+  for (const Bytes& frame : frames) bytes += frame.size();
+  return bytes;
+}
+}  // namespace
 
 Replicas::Replicas(const BrokerConfig& config, store::Store& store, Peers& peers, Random& random)
     : config_(config), store_(store), peers_(peers), random_(random), host_(config.session_ticks) {}
@@ -17,14 +24,10 @@ void Replicas::open(Uid uid, bool active) {
   Replica& replica = replicas_[uid];
   replica.spec = state.spec;
   by_group_[state.spec.group] = uid;
-  if (state.fault) {
-    replica.fault = *state.fault;
-    return;
-  }
+  if (state.fault) return on_fault(uid, *state.fault);
   auto configuration = wire::decode_configuration(state.configuration);
   if (!configuration.ok()) {
-    replica.fault = "its configuration cannot be read: " + configuration.error().text;
-    return;
+    return on_fault(uid, "its configuration cannot be read: " + configuration.error().text);
   }
   raft::Restored restored;
   restored.hard = {state.term, state.vote};
@@ -55,6 +58,7 @@ void Replicas::close(Uid uid) {
   uncommitted_bytes_ -= found->second.uncommitted_bytes;
   by_group_.erase(found->second.spec.group);
   known_leaders_.erase(uid);
+  faulty_.erase(uid);
   if (found->second.group) host_.remove(uid);
   replicas_.erase(found);
   std::erase_if(pending_sends_, [&](const auto& entry) { return entry.second.uid == uid; });
@@ -70,9 +74,17 @@ Replica* Replicas::find(const GroupId& group) {
   return found == by_group_.end() ? nullptr : find(found->second);
 }
 
+// The store may find damage in the middle of a turn; from then on it takes nothing for the replica.
+bool Replicas::in_service(Replica& replica) {
+  if (!replica.group) return false;
+  const auto& fault = store_.replicas().at(replica.spec.uid).fault;
+  if (fault) on_fault(replica.spec.uid, *fault);
+  return !fault;
+}
+
 Result<EntryHeader> Replicas::propose(Replica& replica, EntryKind kind, uint32_t records,
                                       ByteView body, int64_t wall_ms) {
-  if (!replica.group)
+  if (!in_service(replica))
     return Error{Code::kFaulty, "this replica is out of service: " + replica.fault};
   take_one(replica);  // a fresh leader's no-op comes before any proposal
   uint64_t bytes = body.size() + kEntryHeaderBytes;
@@ -97,7 +109,7 @@ Result<EntryHeader> Replicas::propose(Replica& replica, EntryKind kind, uint32_t
 
 void Replicas::receive(const wire::RaftMessage& message, const std::vector<Bytes>& frames) {
   Replica* replica = find(message.to);
-  if (!replica || !replica->group || replica->spec.group != message.group) return;
+  if (!replica || replica->spec.group != message.group || !in_service(*replica)) return;
   // No log is trimmed yet, so no honest leader offers a state in place of entries.
   if (message.kind == wire::RaftMessage::Kind::kSnapshotOffer) return;
   raft::Message step = from_wire(message);
@@ -119,6 +131,10 @@ void Replicas::receive(const wire::RaftMessage& message, const std::vector<Bytes
       next = run->last.plus(1);
     }
     if (append->last.plus(1) != next) return;  // names entries that did not come along
+    if (!frames.empty() && !store_.room_for(bytes_of(frames)).ok()) {
+      ++appends_refused_;  // the leader sends it again, until there is room
+      return;
+    }
   }
   take_one(*replica);
   host_.step(step);
@@ -170,10 +186,23 @@ void Replicas::on_fault(Uid uid, const std::string& what) {
   Replica* replica = find(uid);
   if (!replica) return;
   replica->fault = what;
+  faulty_.insert(uid);
   if (!replica->group) return;
-  if (replica->leads()) events_.push_back({ReplicaEvent::Kind::kLostLeadership, uid, {}});
+  if (replica->leads()) {
+    // Its followers need not wait for silence; nothing else of what the group wants counts now.
+    replica->group->step_down();
+    for (const auto& message : host_.take(uid).at_once) dispatch(*replica, message);
+    gave_up_leadership(*replica);
+  }
   host_.remove(uid);
   replica->group = nullptr;
+}
+
+void Replicas::gave_up_leadership(Replica& replica) {
+  uncommitted_bytes_ -= replica.uncommitted_bytes;
+  replica.uncommitted_bytes = 0;
+  replica.uncommitted.clear();
+  events_.push_back({ReplicaEvent::Kind::kLostLeadership, replica.spec.uid, {}});
 }
 
 void Replicas::tick() { host_.tick(); }
@@ -217,21 +246,25 @@ std::vector<ReplicaEvent> Replicas::settle() {
 
 void Replicas::take_one(Replica& replica, const Received* received) {
   if (!replica.group) return;
-  raft::Output output = replica.group->take();
+  raft::Output output = host_.take(replica.spec.uid);
   carry_out(replica, output, received);
 }
 
 void Replicas::carry_out(Replica& replica, const raft::Output& output, const Received* received) {
+  if (!in_service(replica)) return;
   Uid uid = replica.spec.uid;
   for (const auto& message : output.at_once) dispatch(replica, message);
   for (const auto& send : output.sends) begin_send(replica, send);
+  if (!in_service(replica)) return;  // a Send may have found damage
   for (const auto& snapshot : output.snapshots) replica.group->snapshot_done(snapshot.to, false);
   if (output.hard_state) {
     store_.set_hard_state(uid, output.hard_state->term, output.hard_state->vote);
   }
   CHECK(!output.install);
   if (output.truncate_from) store_.truncate(uid, *output.truncate_from);
+  if (!in_service(replica)) return;
   if (output.append_first && received) append_received(replica, *received, *output.append_first);
+  if (!replica.group) return;
   if (output.noop) {
     EntryHeader header =
         store_.append(uid, {EntryKind::kNoop, replica.group->term(), 0, 0, ByteView{}});
@@ -253,10 +286,7 @@ void Replicas::carry_out(Replica& replica, const raft::Output& output, const Rec
   if (output.lost_leadership) {
     LOG(kInfo, "lost leadership", kv("topic", replica.spec.topic_name),
         kv("partition", replica.spec.partition), kv("uid", uid));
-    uncommitted_bytes_ -= replica.uncommitted_bytes;
-    replica.uncommitted_bytes = 0;
-    replica.uncommitted.clear();
-    events_.push_back({ReplicaEvent::Kind::kLostLeadership, uid, {}});
+    gave_up_leadership(replica);
   }
   if (replica.group) note_leader(replica);
 }

@@ -8,6 +8,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <vector>
 
 #include "base/env.h"
@@ -82,6 +83,10 @@ class Replicas {
   /// Carries out what groups decided since the last call; returns what happened.
   std::vector<ReplicaEvent> settle();
   uint64_t uncommitted_bytes() const { return uncommitted_bytes_; }
+  /// Out of service here; told to the other brokers.
+  const std::set<Uid>& faulty() const { return faulty_; }
+  /// Appends of leaders that this disk had no room for, ever.
+  uint64_t appends_refused() const { return appends_refused_; }
 
  private:
   struct Received {
@@ -97,6 +102,8 @@ class Replicas {
     raft::Message message;
   };
 
+  bool in_service(Replica& replica);
+  void gave_up_leadership(Replica& replica);
   void carry_out(Replica& replica, const raft::Output& output, const Received* received);
   void take_one(Replica& replica, const Received* received = nullptr);
   void append_received(Replica& replica, const Received& received, Index first);
@@ -119,8 +126,10 @@ class Replicas {
   std::map<uint64_t, PendingSend> pending_sends_;
   std::deque<Held> held_;
   std::vector<ReplicaEvent> events_;
+  std::set<Uid> faulty_;
   uint64_t next_ticket_ = 0;
   uint64_t uncommitted_bytes_ = 0;
+  uint64_t appends_refused_ = 0;
 };
 
 /// Tickets of store reads carry their owner in the top byte.

@@ -2,7 +2,8 @@
 #include "broker/settings.h"
 
 #include <algorithm>
-#include <charconv>
+
+#include "broker/address.h"
 
 namespace strandlog::broker {
 namespace {
@@ -122,22 +123,6 @@ OptionTable daemon_options() {
                    .fallback = "false",
                    .help = "print this and exit"});
   return table;
-}
-
-Result<void> check_address(const std::string& address, bool any_port) {
-  size_t colon = address.rfind(':');
-  unsigned port = 0;
-  bool good = colon != std::string::npos && colon > 0 && colon + 1 < address.size();
-  if (good) {
-    const char* end = address.data() + address.size();
-    auto [stop, error] = std::from_chars(address.data() + colon + 1, end, port);
-    good = error == std::errc() && stop == end && port <= 65535 && (port > 0 || any_port);
-  }
-  if (!good) {
-    return Error{Code::kInvalidArgument,
-                 "\"" + address + "\" is no address: HOST:PORT with a port of 1 to 65535 is"};
-  }
-  return {};
 }
 
 Result<Settings> settings_from(const OptionValues& values) {

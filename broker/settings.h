@@ -23,7 +23,4 @@ struct Settings {
 /// not HOST:PORT, a listener beyond loopback without security.allow.plaintext, missing names.
 Result<Settings> settings_from(const OptionValues& values);
 
-/// "HOST:PORT" with a port of 1 to 65535 (0 where `any_port`).
-Result<void> check_address(const std::string& address, bool any_port = false);
-
 }  // namespace strandlog::broker

@@ -9,6 +9,9 @@ namespace strandlog::broker {
 namespace {
 constexpr int64_t kStopPatienceMs = 3000;
 constexpr const char* kRememberedNote = "stores";
+constexpr int64_t kKeepRoundsMs = 1000;
+constexpr size_t kMostFaultyTold = 1000;
+constexpr uint32_t kMostDeadlineMs = 300'000;
 }  // namespace
 
 Shard::Shard(const BrokerConfig& config, Self self, Clock& clock, Random& random,
@@ -98,6 +101,7 @@ void Shard::on_client(const NetEvent& event) {
     return;
   }
   ReplyTo to{event.link, request->id, {}};
+  request->deadline_ms = std::min(request->deadline_ms, kMostDeadlineMs);
   if (!request->cluster.is_nil() && request->cluster != context_.cluster) {
     context_.fail(to, Code::kWrongIdentity,
                   "this broker belongs to cluster " + context_.cluster.text() + ", not " +
@@ -137,7 +141,8 @@ void Shard::on_request(const ReplyTo& to, wire::Request& request,
       return;
     }
     deferred_bytes_ += bytes;
-    deferred_.push_back({to, deadline, std::move(*produce), std::nullopt, frames, bytes});
+    deferred_.push_back(
+        {to, context_.now.plus_ms(deadline), std::move(*produce), std::nullopt, frames, bytes});
     run_deferred();
   } else if (auto* fetch = std::get_if<wire::FetchRequest>(&request.body)) {
     fetch_.handle(to, *fetch, deadline);
@@ -159,14 +164,27 @@ void Shard::on_request(const ReplyTo& to, wire::Request& request,
   }
 }
 
-// Produce requests and appends keep their order of arrival and wait while the round is full.
+// A full disk is for whoever asks to answer; a full journal empties by itself.
+bool Shard::has_room_for_deferred() const {
+  if (deferred_.empty() || store_.full()) return false;
+  auto room = store_.room_for(deferred_.front().bytes);
+  return room.ok() || room.error().code != Code::kBusy;
+}
+
+// Produce requests and appends keep their order of arrival and wait while round or journal is full.
 void Shard::run_deferred() {
-  while (!deferred_.empty() && !store_.full()) {
+  while (has_room_for_deferred()) {
     Deferred next = std::move(deferred_.front());
     deferred_.pop_front();
     deferred_bytes_ -= next.bytes;
-    if (next.produce) produce_.handle(next.to, *next.produce, next.deadline_ms, next.frames);
     if (next.append) replicas_.receive(*next.append, next.frames);
+    if (!next.produce) continue;
+    if (next.deadline > context_.now) {
+      produce_.handle(next.to, *next.produce, next.deadline, next.frames);
+    } else {
+      std::string text = "the journal had no room until the request's deadline: retry";
+      produce_.refuse(next.to, *next.produce, next.frames, {Code::kBusy, std::move(text), {}, {}});
+    }
   }
 }
 
@@ -270,9 +288,7 @@ void Shard::announce_leader(Uid uid) {
 
 void Shard::send() {
   if (!notices_.empty()) peers_.leaders(std::exchange(notices_, {}));
-  if (peers_.take_remembered_changed()) {
-    store_.put_note(kRememberedNote, wire::encode(peers_.remembered()));
-  }
+  keep_remembered_stores();
   Peers::Announcement announcement;
   announcement.cluster = context_.cluster;
   announcement.durable_round = store_.durable();
@@ -281,8 +297,25 @@ void Shard::send() {
   if (context_.founding == wire::FoundingState::kFounded)
     announcement.document = founding_.document();
   announcement.registration = keeper_.registration();
+  for (Uid uid : replicas_.faulty()) {
+    if (announcement.faulty.size() < kMostFaultyTold) announcement.faulty.push_back(uid);
+  }
   peers_.flush(context_.now, config_.heartbeat_ms, announcement);
 }
+
+// A new boot is worth a round of its own; durable rounds go along with the next one, at most once a
+// second: a copy restored from an older day is older than that.
+void Shard::keep_remembered_stores() {
+  Peers::Changed changed = peers_.take_remembered_changed();
+  rounds_to_keep_ |= changed == Peers::Changed::kRounds;
+  bool due = rounds_to_keep_ && store_.dirty() && context_.now >= keep_rounds_at_;
+  if (changed != Peers::Changed::kBoot && !due) return;
+  store_.put_note(kRememberedNote, wire::encode(peers_.remembered()));
+  rounds_to_keep_ = false;
+  keep_rounds_at_ = context_.now.plus_ms(kKeepRoundsMs);
+}
+
+ClusterId Shard::cluster() const { return founding_.is_durable() ? context_.cluster : ClusterId{}; }
 
 void Shard::submit() {
   if (!store_.dirty() || store_.writing()) return;
@@ -318,7 +351,7 @@ bool Shard::stopped() const {
 
 Time Shard::next_deadline() const {
   Time next = std::min({next_tick_, produce_.next_deadline(), fetch_.next_deadline()});
-  if (!deferred_.empty() && !store_.full()) next = context_.now;
+  if (has_room_for_deferred()) next = context_.now;
   if (store_.dirty() && !store_.writing()) next = context_.now;
   return next;
 }

@@ -41,6 +41,8 @@ class Shard {
   /// Set when the process must end at once: the disk failed, or this directory is a stranger here.
   const std::optional<Error>& failure() const { return failure_; }
   std::string state() const { return admin_.state(); }
+  /// The cluster this broker belongs to once its journal says so for good; nil before.
+  ClusterId cluster() const;
 
  private:
   Shard(const BrokerConfig& config, Self self, Clock& clock, Random& random, store::Store& store,
@@ -59,16 +61,19 @@ class Shard {
   void on_request(const ReplyTo& to, wire::Request& request, const std::vector<Bytes>& frames);
   void on_peer(const NetEvent& event);
   void on_peer_content(const wire::PeerMessage& message, const std::vector<Bytes>& frames);
+  bool has_room_for_deferred() const;
   void run_deferred();
   void act(const ReplicaEvent& event);
   void announce_leader(Uid uid);
   void begin_cluster();
   void join_cluster_if_founded();
   bool is_current_store(const wire::PeerMessage& message) const;
+  void introduce(const wire::PeerMessage& message, bool same_cluster);
+  void keep_remembered_stores();
 
-  struct Deferred {  ///< bytes that wait until the gathering round has room
+  struct Deferred {  ///< bytes that wait until the gathering round and the journal have room
     ReplyTo to;
-    uint32_t deadline_ms = 0;
+    Time deadline;  ///< of a produce request
     std::optional<wire::ProduceRequest> produce;
     std::optional<wire::RaftMessage> append;
     std::vector<Bytes> frames;
@@ -101,6 +106,8 @@ class Shard {
   bool stalled_ = false;
   std::optional<Time> stop_deadline_;
   std::map<BrokerId, std::string> refusals_;  ///< last reason told per peer: said once
+  bool rounds_to_keep_ = false;  ///< peers' durable rounds moved since they were journalled
+  Time keep_rounds_at_;
   std::optional<Error> failure_;
 };
 

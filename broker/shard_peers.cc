@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "base/log.h"
+#include "broker/address.h"
 #include "broker/shard.h"
 
 namespace strandlog::broker {
@@ -17,22 +18,19 @@ void Shard::on_peer(const NetEvent& event) {
   Peers::Verdict verdict = peers_.judge(message, context_.cluster, why);
   if (verdict == Peers::Verdict::kRefused) {
     ++metrics_.counters["peer_messages_refused_total"];
+    if (refusals_.size() >= Peers::kMostPeers) refusals_.clear();
     std::string& told = refusals_[message.from];
     if (told != why) LOG(kWarn, "refused a peer", kv("broker", message.from), kv("why", why));
     told = why;
     return;
   }
-  // A newcomer is answered at the address it names; its document may make a cluster of us.
-  if (message.registration) {
-    peers_.meet(message.registration->address);
-    keeper_.on_registration(*message.registration);
-  }
-  if (message.document && message.founding == wire::FoundingState::kFounded) {
-    founding_.on_peer_document(*message.document);
-    join_cluster_if_founded();
-  }
   bool same_cluster = !context_.cluster.is_nil() && message.cluster == context_.cluster;
+  introduce(message, same_cluster);
   if (verdict != Peers::Verdict::kConfirmed || !same_cluster || !is_current_store(message)) return;
+  peers_.trust(message);
+  if (message.faulty) {
+    context_.faulty_elsewhere[message.from] = {message.faulty->begin(), message.faulty->end()};
+  }
   bool was_alive = replicas_.alive(message.from);
   replicas_.heard(message.from, message.boot_id, message.leaderships_lost);
   if (!was_alive) {
@@ -43,6 +41,24 @@ void Shard::on_peer(const NetEvent& event) {
     peers_.leaders(message.from, std::move(own));
   }
   on_peer_content(message, event.message.blobs);
+}
+
+// A newcomer is answered at the address it names; its document may make a cluster of us. Nobody
+// takes the place of a broker that is still heard from.
+void Shard::introduce(const wire::PeerMessage& message, bool same_cluster) {
+  if (const auto& newcomer = message.registration) {
+    bool consistent = newcomer->address.broker == message.from &&
+                      newcomer->address.store == message.store &&
+                      newcomer->boot_epoch == message.boot_epoch;
+    bool free = is_current_store(message) || !replicas_.alive(message.from);
+    if (!consistent || !free || !check_address(newcomer->address).ok()) return;
+    peers_.meet(newcomer->address);
+    if (same_cluster) keeper_.on_registration(*newcomer);
+  }
+  if (message.document && message.founding == wire::FoundingState::kFounded) {
+    founding_.on_peer_document(*message.document);
+    join_cluster_if_founded();
+  }
 }
 
 // A replaced broker speaks with a new store while the catalog still names the old one: until the
@@ -75,7 +91,7 @@ void Shard::on_peer_content(const wire::PeerMessage& message, const std::vector<
       continue;
     }
     deferred_bytes_ += bytes;
-    deferred_.push_back({{}, 0, std::nullopt, raft, std::move(own), bytes});
+    deferred_.push_back({{}, {}, std::nullopt, raft, std::move(own), bytes});
   }
   run_deferred();
   for (const auto& notice : message.leaders) leaders_.learn(notice);

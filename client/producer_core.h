@@ -18,7 +18,7 @@ struct ProducerPace {
   size_t requests_per_leader = 4;  ///< in flight; what arrives meanwhile is packed together
   /// Of one partition. With more than 1 the order is also the broker's to keep: one that refuses a
   /// batch (busy, say) refuses what follows it in the same pipeline (broker/fence.h).
-  size_t requests_per_partition = 1;
+  size_t requests_per_partition = 4;
 };
 
 /// One ordered queue per partition. Several requests per leader are under way at a time; a link

@@ -13,7 +13,9 @@
 #include <charconv>
 #include <csignal>
 #include <cstring>
+#include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <sstream>
 #include <thread>
 
@@ -39,6 +41,13 @@ std::optional<Stat> read_stat(pid_t pid) {
   for (int field = 4; field < 22; ++field) fields >> skipped;
   if (!(fields >> stat.start)) return std::nullopt;
   return stat;
+}
+
+/// Whether threads beside the first one still end; until they have, files stay open and locked.
+bool has_other_threads(pid_t pid) {
+  std::error_code error;
+  std::filesystem::directory_iterator tasks("/proc/" + std::to_string(pid) + "/task", error);
+  return !error && std::distance(tasks, {}) > 1;
 }
 
 Error failed(const std::string& what) {
@@ -72,7 +81,8 @@ ProcessState process_state(const ProcessId& process) {
   waitpid(process.pid, nullptr, WNOHANG);
   const auto stat = read_stat(process.pid);
   if (!stat || stat->start != process.start) return ProcessState::kGone;
-  if (stat->state == 'Z' || stat->state == 'X') return ProcessState::kGone;
+  const bool ended = stat->state == 'Z' || stat->state == 'X';
+  if (ended) return has_other_threads(process.pid) ? ProcessState::kRunning : ProcessState::kGone;
   return stat->state == 'T' || stat->state == 't' ? ProcessState::kPaused : ProcessState::kRunning;
 }
 

@@ -56,6 +56,11 @@ static void put(const CatalogEntries& entries, schema::CatalogEntries::Builder b
   builder.setFrames(entries.frames);
 }
 
+static void put(const std::vector<Uid>& faulty, schema::Condition::Builder builder) {
+  auto list = builder.initFaulty(count_of(faulty));
+  for (unsigned i = 0; i < list.size(); ++i) list.set(i, faulty[i].value);
+}
+
 static void put_sender(const PeerMessage& message, schema::PeerMessage::Builder root) {
   root.setVersion(message.version);
   put_uuid(message.cluster, root.getCluster());
@@ -120,6 +125,13 @@ static CatalogEntries get(schema::CatalogEntries::Reader reader, Reading&) {
   return {{reader.getFirst()}, {reader.getCommit()}, reader.getFrames()};
 }
 
+static std::vector<Uid> get(schema::Condition::Reader reader, Reading& reading) {
+  std::vector<Uid> faulty;
+  if (!reading.admit(reader.getFaulty().size())) return faulty;
+  for (uint64_t uid : reader.getFaulty()) faulty.push_back({uid});
+  return faulty;
+}
+
 static PeerMessage get_sender(schema::PeerMessage::Reader root, Reading& reading) {
   PeerMessage message;
   message.version = root.getVersion();
@@ -147,6 +159,7 @@ Bytes encode(const PeerMessage& message) {
   put_all(message.replicas, root.initReplicas(count_of(message.replicas)));
   if (message.catalog_fetch) root.initCatalogFetch().setAfter(message.catalog_fetch->after.value);
   if (message.catalog_entries) put(*message.catalog_entries, root.initCatalogEntries());
+  if (message.faulty) put(*message.faulty, root.initCondition());
   return frame.finish();
 }
 
@@ -164,6 +177,7 @@ Result<PeerMessage> decode_peer_message(ByteView frame) {
           message.catalog_fetch = CatalogFetch{{root.getCatalogFetch().getAfter()}};
         if (root.hasCatalogEntries())
           message.catalog_entries = get(root.getCatalogEntries(), reading);
+        if (root.hasCondition()) message.faulty = get(root.getCondition(), reading);
         return message;
       });
 }

@@ -16,7 +16,7 @@
 namespace strandlog::wire {
 
 constexpr uint16_t kWireVersion = 1;
-constexpr size_t kMaxControlFrame = 1u << 20;  ///< a longer control frame is refused unread
+constexpr size_t kMaxControlFrame = 4u << 20;  ///< a longer control frame is refused unread
 constexpr size_t kMaxBlobFrames = 1024;
 
 // ------------------------------------------------------------------------------- shared pieces
@@ -389,6 +389,8 @@ struct PeerMessage {
   std::vector<ReplicaReport> replicas;
   std::optional<CatalogFetch> catalog_fetch;
   std::optional<CatalogEntries> catalog_entries;  ///< its frames follow those of `raft`
+  /// The sender's replicas that are out of service, all of them; none: this message does not say.
+  std::optional<std::vector<Uid>> faulty;
   bool operator==(const PeerMessage&) const = default;
 };
 

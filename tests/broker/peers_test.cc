@@ -57,6 +57,12 @@ class PeersTest : public testing::Test {
   Peers::Verdict judge(const wire::PeerMessage& message) {
     return peers_.judge(message, cluster_, why_);
   }
+  /// Judged, and found to speak for its broker.
+  Peers::Verdict trusted(const wire::PeerMessage& message) {
+    Peers::Verdict verdict = judge(message);
+    if (verdict != Peers::Verdict::kRefused) peers_.trust(message);
+    return verdict;
+  }
 
   SentTransport transport_;
   ClusterId cluster_{{1}};
@@ -84,21 +90,77 @@ TEST_F(PeersTest, RefusesAnotherCluster) {
 }
 
 TEST_F(PeersTest, RefusesAStoreThatWentBackToAnEarlierBoot) {
-  ASSERT_EQ(judge(from_two(5, 7)), Peers::Verdict::kConfirmed);
+  ASSERT_EQ(trusted(from_two(5, 7)), Peers::Verdict::kConfirmed);
 
   EXPECT_EQ(judge(from_two(4, 8)), Peers::Verdict::kRefused);
   EXPECT_NE(why_.find("restored copy"), std::string::npos);
 }
 
 TEST_F(PeersTest, RefusesTheSecondOfTwoCopiesOfAStore) {
-  ASSERT_EQ(judge(from_two(5, 7)), Peers::Verdict::kConfirmed);
+  ASSERT_EQ(trusted(from_two(5, 7)), Peers::Verdict::kConfirmed);
 
   EXPECT_EQ(judge(from_two(5, 8)), Peers::Verdict::kRefused);
 }
 
+TEST_F(PeersTest, RefusesACopyThatWasStartedOftenEnoughToLookYoung) {
+  ASSERT_EQ(trusted(from_two(5, 7, 900)), Peers::Verdict::kConfirmed);
+
+  EXPECT_EQ(judge(from_two(6, 8, 40)), Peers::Verdict::kRefused);
+  EXPECT_NE(why_.find("restored copy"), std::string::npos);
+  EXPECT_EQ(judge(from_two(6, 9, 901)), Peers::Verdict::kConfirmed);
+}
+
+TEST_F(PeersTest, TakesMessagesOfOneBootThatOvertookEachOther) {
+  ASSERT_EQ(trusted(from_two(5, 7, 900)), Peers::Verdict::kConfirmed);
+
+  EXPECT_EQ(trusted(from_two(5, 7, 899)), Peers::Verdict::kConfirmed);
+  EXPECT_EQ(peers_.remembered().at(0).durable_round, RoundNumber{900});
+}
+
+TEST_F(PeersTest, RemembersNothingOfAStrangerWhoClaimsAKnownStore) {
+  ASSERT_EQ(judge(from_two(1000, 66, 1'000'000)), Peers::Verdict::kConfirmed);
+
+  EXPECT_TRUE(peers_.remembered().empty());
+  EXPECT_EQ(trusted(from_two(5, 7)), Peers::Verdict::kConfirmed);
+}
+
+TEST_F(PeersTest, MeetsABoundedNumberOfBrokers) {
+  for (uint64_t i = 3; i < 3 + 2 * Peers::kMostPeers; ++i) {
+    peers_.meet({BrokerId{i}, store(3), "127.0.0.1:1", "127.0.0.1:2"});
+  }
+  EXPECT_EQ(transport_.addresses.size(), 2 * Peers::kMostPeers);
+}
+
+TEST_F(PeersTest, CutsWhatOneTurnHasToSayIntoMessagesOfBoundedSize) {
+  judge(from_two(1, 7));
+  for (int i = 0; i < 5000; ++i) peers_.raft(BrokerId{2}, {});
+  for (int i = 0; i < 5000; ++i) peers_.append(BrokerId{2}, {}, {});
+
+  peers_.flush(Time{0}, 100, {});
+
+  size_t carried = 0;
+  for (const auto& [link, message] : transport_.sent) {
+    EXPECT_LE(wire::encode(message).size(), wire::kMaxControlFrame);
+    carried += message.raft.size();
+  }
+  EXPECT_EQ(carried, 10000u);
+}
+
+TEST_F(PeersTest, TellsWithEachHeartbeatWhatIsOutOfServiceHere) {
+  Peers::Announcement announcement;
+  announcement.faulty = {Uid{9}};
+  peers_.flush(Time{0}, 100, announcement);
+
+  ASSERT_EQ(transport_.sent.size(), 1u);
+  EXPECT_EQ(transport_.sent[0].second.faulty, std::vector<Uid>{Uid{9}});
+}
+
 TEST_F(PeersTest, RemembersBootsAcrossARestart) {
-  judge(from_two(5, 7));
-  EXPECT_TRUE(peers_.take_remembered_changed());
+  trusted(from_two(5, 7));
+  EXPECT_EQ(peers_.take_remembered_changed(), Peers::Changed::kBoot);
+  trusted(from_two(5, 7, 2));
+  EXPECT_EQ(peers_.take_remembered_changed(), Peers::Changed::kRounds);
+  EXPECT_EQ(peers_.take_remembered_changed(), Peers::Changed::kNothing);
   Peers restarted({{BrokerId{1}, store(1), "a:1", "b:1"}, BootEpoch{4}, BootId{101}}, transport_);
   restarted.remember(peers_.remembered());
 

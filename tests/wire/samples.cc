@@ -182,11 +182,13 @@ std::vector<PeerMessage> sample_peer_messages() {
   full.replicas = {{{1}, uuid<StoreId>(2), 3, true}, {}};
   full.catalog_fetch = CatalogFetch{{11}};
   full.catalog_entries = CatalogEntries{{12}, {13}, 14};
+  full.faulty = std::vector<Uid>{{15}, {16}};
   PeerMessage empty_options;
   empty_options.document = FoundingDocument{};
   empty_options.registration = RegisterReport{};
   empty_options.catalog_fetch = CatalogFetch{};
   empty_options.catalog_entries = CatalogEntries{};
+  empty_options.faulty = std::vector<Uid>{};
   return {PeerMessage{}, empty_options, full};
 }
 

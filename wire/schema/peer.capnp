@@ -76,6 +76,10 @@ struct CatalogEntries {
   frames @2 :UInt32;
 }
 
+struct Condition {
+  faulty @0 :List(UInt64);
+}
+
 struct PeerMessage {
   kind @0 :Common.RootKind;
   version @1 :UInt16;
@@ -105,4 +109,5 @@ struct PeerMessage {
   replicas @19 :List(ReplicaReport);
   catalogFetch @20 :CatalogFetch;
   catalogEntries @21 :CatalogEntries;
+  condition @22 :Condition;
 }
