@@ -1,7 +1,8 @@
 """A cluster of real brokers for end-to-end tests: started, broken, asked and compared.
 
-Waiting is polling a condition under one generous deadline; the time taken is printed, never
-asserted. Everything lives in one temporary directory and on 127.0.0.1.
+Waiting is polling a condition under one generous deadline; the time taken is reported, never
+asserted: tools/accept compares what was reported with the limits. Everything lives in one temporary
+directory and on 127.0.0.1.
 """
 import json
 import os
@@ -12,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import traceback
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BIN = os.environ.get("STRANDLOG_BIN", os.path.join(ROOT, "build"))
@@ -29,16 +31,34 @@ def require(condition, text):
         raise Failed(text)
 
 
-def wait_for(what, condition, deadline=DEADLINE):
-    """Polls until condition() is true-ish, prints how long it took, returns its value."""
-    began = time.monotonic()
+def note(**line):
+    """Adds a line to the file that tools/accept reads, when it runs this."""
+    if "E2E_REPORT" in os.environ:
+        with open(os.environ["E2E_REPORT"], "a") as out:
+            out.write(json.dumps(line) + "\n")
+
+
+def report(what, value, unit, limit=None):
+    """Prints a figure; beyond its limit or not is for tools/accept to say."""
+    asked = "" if limit is None else f" (limit {limit:g})"
+    print(f"   {what}: {value:.2f} {unit}{asked}", flush=True)
+    note(what=what, value=value, unit=unit, limit=limit)
+
+
+def wait_for(what, condition, deadline=DEADLINE, limit=None, began=None):
+    """Polls until condition() is true-ish, reports how long it took, returns its value.
+
+    Time counts from `began`, or from now; the deadline always counts from now.
+    """
+    now = time.monotonic()
+    began = now if began is None else began
     while True:
         value = condition()
-        took = time.monotonic() - began
+        end = time.monotonic()
         if value:
-            print(f"   {what}: {took:.2f} s", flush=True)
+            report(what, end - began, "s", limit)
             return value
-        require(took < deadline, f"{what}: not within {deadline:.0f} s")
+        require(end - now < deadline, f"{what}: not within {deadline:.0f} s")
         time.sleep(0.05)
 
 
@@ -62,15 +82,20 @@ def free_port_base(brokers):
 
 
 class Cluster:
-    """Brokers made by `strandlog dev`, in a directory that goes away when the test succeeds."""
+    """Brokers made by `strandlog dev`, in a directory that goes away when the test succeeds.
 
-    def __init__(self, brokers=3):
+    `settings` are options of strandlogd by name, for all brokers and every start.
+    """
+
+    def __init__(self, brokers=3, settings=None):
         self.brokers = brokers
         self.work = tempfile.mkdtemp(prefix="strandlog-e2e.", dir=os.environ.get("TMPDIR", "/var/tmp"))
         os.chmod(self.work, 0o700)
         self.dir = os.path.join(self.work, "cluster")
         self.base = free_port_base(brokers)
         self.env = {k: v for k, v in os.environ.items() if not k.startswith("STRANDLOG_")}
+        for name, value in (settings or {}).items():
+            self.env["STRANDLOG_" + name.upper().replace(".", "_")] = value
         self.env["XDG_CONFIG_HOME"] = os.path.join(self.work, "config")
         os.mkdir(self.env["XDG_CONFIG_HOME"])
 
@@ -78,7 +103,8 @@ class Cluster:
         began = time.monotonic()
         self.run("dev", "up", "-n", str(self.brokers), "--dir", self.dir, "--port-base",
                  str(self.base))
-        print(f"   {self.brokers} brokers up: {time.monotonic() - began:.2f} s", flush=True)
+        self.up_seconds = time.monotonic() - began
+        print(f"   {self.brokers} brokers up: {self.up_seconds:.2f} s", flush=True)
         return self
 
     def __exit__(self, kind, error, trace):
@@ -127,16 +153,51 @@ class Cluster:
     def dev(self, verb, *brokers):
         return self.run("dev", verb, *map(str, brokers), "--dir", self.dir)
 
+    def server(self, broker):
+        """Where clients reach this broker."""
+        return self.servers.split(",")[broker - 1]
+
+    def pid(self, broker):
+        status = json.loads(self.run("dev", "status", "--dir", self.dir, "-o", "json").stdout)
+        return next(b["pid"] for b in status if b["broker"] == broker)
+
+    def counters(self, broker):
+        """What `status` counts; empty while the broker does not answer."""
+        done = self.run("-s", self.server(broker), "--timeout", "1s", "status", "-o", "json",
+                        code=None)
+        return json.loads(done.stdout)["counters"] if done.returncode == 0 else {}
+
+    def partitions(self, topic):
+        """What `topic describe` says of each; none while it cannot be asked.
+
+        A paused broker must not hold up those who poll, so patience is short.
+        """
+        done = self.on_cluster("--timeout", "1s", "topic", "describe", topic, "-o", "json",
+                               code=None)
+        return json.loads(done.stdout)["partitions"] if done.returncode == 0 else []
+
     def leader(self, topic, partition=0):
-        done = self.on_cluster("topic", "describe", topic, "-o", "json", code=None)
-        if done.returncode != 0:
-            return None
-        return json.loads(done.stdout)["partitions"][partition]["leader"]
+        return next((p["leader"] for p in self.partitions(topic) if p["partition"] == partition),
+                    None)
 
     def all_led(self, topic):
-        done = self.on_cluster("topic", "describe", topic, "-o", "json", code=None)
-        return done.returncode == 0 and all(
-            p["leader"] for p in json.loads(done.stdout)["partitions"])
+        partitions = self.partitions(topic)
+        return bool(partitions) and all(p["leader"] for p in partitions)
+
+    def states(self, topic, broker):
+        """The states of the broker's replicas, by partition."""
+        return {p["partition"]: r["state"] for p in self.partitions(topic) for r in p["replicas"]
+                if r["broker"] == broker}
+
+    def in_sync(self, topic, broker):
+        states = self.states(topic, broker)
+        return bool(states) and all(s == "in_sync" for s in states.values())
+
+    def verified(self, broker, topic, code=0):
+        """`log verify` of a stopped broker: its report, and the records it holds of the topic."""
+        report_ = json.loads(self.run("log", "verify", self.data(broker), "-o", "json",
+                                      code=code).stdout)
+        return report_, sum(p["records"] for p in report_["partitions"] if p["topic"] == topic)
 
     def corpus(self, megabytes=MEGABYTES):
         path = self.path("in")
@@ -202,16 +263,23 @@ def check_same_lines(cluster, source, topic, partitions, possible_duplicates):
 def main(rows):
     """Runs the rows named on the command line, or all; exit code 1 if one does not hold."""
     names = sys.argv[1:] or list(rows)
+    if names == ["--list"]:
+        print("\n".join(rows))
+        return
     failed = []
     for name in names:
         print(f"== {name}", flush=True)
+        note(row=name)
         began = time.monotonic()
         try:
             rows[name]()
-        except (Failed, subprocess.SubprocessError) as error:
+        except Exception as error:  # whatever it was, the row does not hold and the next one runs
+            if not isinstance(error, (Failed, subprocess.SubprocessError)):
+                traceback.print_exc(file=sys.stdout)
             print(f"FAILED {name}: {error}", flush=True)
             failed.append(name)
         else:
             print(f"   held, {time.monotonic() - began:.1f} s", flush=True)
+        note(held=name not in failed, seconds=time.monotonic() - began)
     print(f"{len(names) - len(failed)} passed, {len(failed)} failed", flush=True)
     sys.exit(1 if failed else 0)

@@ -1,0 +1,160 @@
+#!/usr/bin/env python3
+"""Brokers that come back: far behind, with a full journal, damaged, or after a clean stop."""
+import os
+import subprocess
+import time
+
+import cluster as c
+import flow
+
+MIB = 1 << 20
+
+
+def stopped_broker_catches_up():
+    """It missed up to 200 MB; a small tail cache, a leader restarted, 50 MB/s going on."""
+    missed, rate, beside_seconds = min(200, c.MEGABYTES), 50, c.SECONDS / 3
+    with c.Cluster(settings={"tail.cache.bytes": "16MiB"}) as k:
+        k.on_cluster("topic", "create", "t", "-p", "2", "-r", "3")
+        k.dev("stop", 2)
+        source, beside = k.path("missed"), k.path("beside")
+        count = flow.lines_of_a_kibibyte(source, missed, 1)
+        first = k.produced(k.start_produce("t", source, "-z", "none"))
+        leader = k.leader("t")
+        for verb in ("stop", "start"):
+            k.dev(verb, leader)
+        c.wait_for("led after its leader was restarted", lambda: k.all_led("t"))
+        flow.lines_of_a_kibibyte(beside, int(rate * beside_seconds), count + 1)
+        producer = k.start_produce("t", beside, "-z", "none", "--rate",
+                                   f"{rate * 1000 * 1000 // 1024}/s")
+        began = time.monotonic()
+        k.dev("start", 2)
+        c.wait_for(f"caught up {missed} MB since its start", lambda: k.in_sync("t", 2), began=began)
+        flowed = "still flowed" if producer.poll() is None else "had ended"
+        second = k.produced(producer)
+        print(f"   the {rate} MB/s beside it {flowed} then; a tail cache of "
+              f"{k.counters(2)['tail_cache_bytes'] / MIB:.0f} MiB", flush=True)
+        c.report("rate of the produce beside it",
+                 second["bytes"] / second["seconds"] / 1e6, "MB/s")
+        c.require(first["failed"] == 0 and second["failed"] == 0, "records failed")
+        c.wait_for("in sync in the end", lambda: k.in_sync("t", 2))
+        k.dev("stop", 1)
+        c.wait_for("led without broker 1", lambda: k.all_led("t"))
+        with open(source, "ab") as out, open(beside, "rb") as more:
+            out.write(more.read())
+        c.check_same_lines(k, source, "t", 2,
+                           first["possible_duplicates"] + second["possible_duplicates"])
+        k.dev("stop", 2)
+        report, held = k.verified(2, "t")
+        c.require(report["ok"] and held >= first["acked"] + second["acked"], f"{report}")
+
+
+def full_journal_is_recovered():
+    """kill -9 of everything at full speed once journals have grown to 256 MiB."""
+    # With the usual settings checkpoints keep a journal at half of its 256 MiB. They come after an
+    # eighth of the greatest size, so a greater one lets it grow past that.
+    with c.Cluster(settings={"journal.max.bytes": "1GiB"}) as k:
+        k.on_cluster("topic", "create", "t", "-p", "6", "-r", "3")
+        producer = subprocess.Popen(
+            [k.tool, "-s", k.servers, "bench", "produce", "-t", "t", "--duration", "120s"],
+            env=k.env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        sizes = {}
+
+        def full():
+            sizes.update({b: k.counters(b).get("journal_bytes", 0) for b in (1, 2, 3)})
+            c.require(producer.poll() is None, f"the producer ended; journals: {sizes}")
+            return min(sizes.values()) >= 256 * MIB
+
+        c.wait_for("journals are full", full)
+        acked = sum(p["high_watermark"] for p in k.partitions("t"))
+        k.dev("kill", "all")
+        producer.kill()
+        producer.wait()
+        print(f"   journals when killed: {[size // MIB for size in sizes.values()]} MiB, at least "
+              f"{acked} records committed", flush=True)
+        began = time.monotonic()
+        k.run("dev", "up", "-n", "3", "--dir", k.dir)
+        c.wait_for("all partitions led, from the start on", lambda: k.all_led("t"), limit=3,
+                   began=began)
+        c.wait_for("every replica in sync", lambda: all(k.in_sync("t", b) for b in (1, 2, 3)))
+        ends = sum(p["end"] for p in k.partitions("t"))
+        c.require(ends >= acked > 0, f"{ends} records after the kill, {acked} were committed")
+        k.dev("stop", "all")
+        for broker in (1, 2, 3):
+            report, held = k.verified(broker, "t")
+            c.require(report["ok"] and held >= acked, f"broker {broker}: {held} of {acked}")
+
+
+def flip_where(folder, text):
+    """Flips a bit of the first place in a folder's files where `text` stands; returns the file."""
+    for name in sorted(os.listdir(folder)):
+        path = os.path.join(folder, name)
+        with open(path, "r+b") as file:
+            at = file.read().find(text)
+            if at >= 0:
+                file.seek(at)
+                file.write(bytes([text[0] ^ 1]))
+                return path
+    raise c.Failed(f"{text!r} stands nowhere in {folder}")
+
+
+def damaged_replica_is_out_alone():
+    """A flipped bit in an old round: one replica is faulty on one broker, nothing else notices."""
+    marker = b"here a bit will flip"
+    with c.Cluster() as k:
+        k.on_cluster("topic", "create", "t", "-p", "3", "-r", "3")
+        with open(k.path("marked"), "wb") as out:
+            out.write(marker + b"\n")
+        k.produced(k.start_produce("t", k.path("marked"), "-p", "1", "-z", "none"))
+        source = k.path("lines")
+        count = flow.lines_of_a_kibibyte(source, 3)
+        k.produced(k.start_produce("t", source, "-z", "none"))
+        c.wait_for("every replica in sync", lambda: k.in_sync("t", 3))
+        k.dev("kill", 3)
+        damaged = flip_where(os.path.join(k.data(3), "journal"), marker)
+        print(f"   flipped a bit in {os.path.basename(damaged)}", flush=True)
+        report, _ = k.verified(3, "t", code=8)
+        hurt = [(p["topic"], p["partition"]) for p in report["partitions"] if p["damage"]]
+        c.require(hurt == [("t", 1)], f"log verify says damaged: {hurt}")
+        k.dev("start", 3)
+        wanted = {0: "in_sync", 1: "faulty", 2: "in_sync"}
+        try:
+            c.wait_for("faulty there, the others in sync", lambda: k.states("t", 3) == wanted, 30)
+        except c.Failed as error:
+            raise c.Failed(f"{error}; broker 3 is {k.states('t', 3)}") from None
+        pid = k.pid(3)
+        again = k.produced(k.start_produce("t", source, "-z", "none"))
+        c.require(again["failed"] == 0, f"with a faulty replica: {again}")
+        lines = sum(sum(1 for _ in open(k.consume("t", p), "rb")) for p in range(3))
+        c.require(lines == 2 * count + 1, f"{lines} lines of {2 * count + 1}")
+        c.require(k.pid(3) == pid, "broker 3 was another process before")
+        counters = k.counters(3)
+        c.require(counters["replicas_faulty"] == 1, f"broker 3 counts {counters}")
+        # Its other replicas count: without broker 1 partitions 0 and 2 need them for a majority.
+        k.dev("stop", 1)
+        c.wait_for("partitions 0 and 2 led without broker 1",
+                   lambda: k.leader("t", 0) and k.leader("t", 2))
+        for partition in ("0", "2"):
+            few = k.produced(k.start_produce("t", k.path("marked"), "-p", partition))
+            c.require(few["failed"] == 0, f"partition {partition}: {few}")
+
+
+def clean_stop_hands_over():
+    """A leader is stopped, then another killed, while records flow; how long nothing came."""
+    with c.Cluster() as k:
+        k.on_cluster("topic", "create", "t", "-p", "1", "-r", "3")
+        with flow.Flow(k, "t") as stream:
+            stream.flows()
+            for verb, what in (("stop", "a clean stop"), ("kill", "a kill")):
+                leader, began = k.leader("t"), time.monotonic()
+                k.dev(verb, leader)
+                c.wait_for(f"a leader after {what}", lambda: k.leader("t") not in (None, leader))
+                stream.flows()
+                c.report(f"longest gap at {what}", 1000 * stream.longest_gap(began), "ms")
+                k.dev("start", leader)
+                c.wait_for("in sync again", lambda: k.in_sync("t", leader))
+
+
+if __name__ == "__main__":
+    c.main({f.__name__: f for f in (
+        stopped_broker_catches_up, full_journal_is_recovered, damaged_replica_is_out_alone,
+        clean_stop_hands_over)})
