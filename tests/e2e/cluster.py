@@ -20,6 +20,8 @@ BIN = os.environ.get("STRANDLOG_BIN", os.path.join(ROOT, "build"))
 MEGABYTES = int(os.environ.get("E2E_MEGABYTES", "64"))
 SECONDS = float(os.environ.get("E2E_SECONDS", "15"))
 DEADLINE = 120.0
+SANITIZERS = ("ERROR: AddressSanitizer", "ERROR: LeakSanitizer", "WARNING: ThreadSanitizer",
+              "runtime error:")
 
 
 class Failed(Exception):
@@ -139,9 +141,12 @@ class Cluster:
         done = subprocess.run([self.tool, *words], env=self.env, stdin=stdin or subprocess.DEVNULL,
                               stdout=stdout or subprocess.PIPE, stderr=subprocess.PIPE,
                               timeout=20 * DEADLINE)
+        text = done.stderr.decode(errors="replace")
+        require(not any(report_ in text for report_ in SANITIZERS),
+                f"strandlog {' '.join(words)}:\n{text[:8000]}")
         require(code is None or done.returncode == code,
                 f"strandlog {' '.join(words)}: exit {done.returncode}, wanted {code}\n"
-                + done.stderr.decode(errors="replace")[-2000:])
+                + text[-2000:])
         return done
 
     def on_cluster(self, *words, **more):
