@@ -129,7 +129,7 @@ void Produce::handle(const ReplyTo& to, const wire::ProduceRequest& request, Tim
     Waiters& waiters = waiters_[accepted.replica->spec.uid];
     waiters.term = accepted.replica->group->term();
     auto& queue = request.acks == 1 ? waiters.durable : waiters.committed;
-    queue.push_back({accepted.last, pending, index, accepted.sender});
+    queue.push_back({accepted.last, pending, index, accepted.sender, item.where});
   }
   if (pending->answered) return;
   if (pending->open == 0) {
@@ -187,7 +187,7 @@ void Produce::advanced(const Replica& replica) {
 
 void Produce::fail_all(std::deque<Waiter>& waiters, const wire::WireError& error) {
   for (Waiter& waiter : std::exchange(waiters, {})) {
-    fence_.close(waiter.pending->answer.items[waiter.item].where, waiter.sender, context_.now);
+    fence_.close(waiter.where, waiter.sender, context_.now);
     decide(*waiter.pending, waiter.item, error);
   }
 }

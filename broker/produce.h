@@ -44,6 +44,7 @@ class Produce {
     std::shared_ptr<Pending> pending;
     size_t item;
     Sender sender;
+    wire::TopicPartition where;  ///< of the item: the answer may have left at its deadline
   };
   struct Waiters {
     Term term;  ///< they were appended in
