@@ -447,6 +447,51 @@ struct ReplicaDestroyed {
 using Command =
     std::variant<Found, RegisterBroker, CreateTopic, ReplicaCreated, DeleteTopic, ReplicaDestroyed>;
 
+// The rows of the catalog as a StateStore keeps them. Each names what it is about, so that its key
+// follows from it.
+
+/// Whose tables these are, which commands made them, and the counters.
+struct TableHead {
+  ClusterId cluster;
+  GroupId group;
+  uint32_t machine = 0;  ///< what the build that wrote them makes of commands
+  std::optional<FoundingDocument> founding;
+  Uid next_uid;
+  uint64_t next_creation = 0;
+  bool operator==(const TableHead&) const = default;
+};
+struct BrokerRow {
+  BrokerAddress address;
+  BootEpoch boot_epoch;
+  bool operator==(const BrokerRow&) const = default;
+};
+struct TopicRow {
+  TopicId topic;
+  std::string name;
+  std::map<std::string, std::string> settings;
+  uint32_t partitions = 0;  ///< so many PartitionRows, numbered from 0
+  int64_t created_ms = 0;
+  bool operator==(const TopicRow&) const = default;
+};
+struct PartitionRow {
+  TopicId topic;
+  uint32_t number = 0;
+  GroupId group;
+  uint64_t creation = 0;
+  std::vector<CatalogReplica> replicas;
+  std::vector<Uid> made;
+  bool created = false;
+  bool operator==(const PartitionRow&) const = default;
+};
+/// A replica of a deleted topic whose store has not confirmed its destruction.
+struct TombstoneRow {
+  TopicId topic;
+  CatalogReplica replica;
+  bool operator==(const TombstoneRow&) const = default;
+};
+
+using Row = std::variant<TableHead, BrokerRow, TopicRow, PartitionRow, TombstoneRow>;
+
 }  // namespace catalog
 
 /// The initial configuration of a group, as the journal and configuration entries carry it.

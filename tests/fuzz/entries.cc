@@ -46,6 +46,7 @@ const std::vector<Target>& targets() {
       {"answer", feed<wire::decode_answer>},
       {"peer_message", feed<wire::decode_peer_message>},
       {"command", feed<wire::decode_command>},
+      {"catalog_row", feed<wire::decode_catalog_row>},
       {"founding_document", feed<wire::decode_founding_document>},
       {"configuration", feed<wire::decode_configuration>},
       {"remembered_stores", feed<wire::decode_remembered_stores>}};

@@ -25,6 +25,7 @@ void write_all(const std::filesystem::path& root) {
   write(root / "answer", sample_answers());
   write(root / "peer_message", sample_peer_messages());
   write(root / "command", sample_commands());
+  write(root / "catalog_row", sample_catalog_rows());
   write(root / "founding_document", sample_documents());
   write(root / "configuration", sample_configurations());
   write(root / "remembered_stores", sample_remembered_stores());

@@ -26,6 +26,7 @@ TEST(Codec, EveryStructComesBackAsItWas) {
   expect_round_trip(sample_answers(), decode_answer);
   expect_round_trip(sample_peer_messages(), decode_peer_message);
   expect_round_trip(sample_commands(), decode_command);
+  expect_round_trip(sample_catalog_rows(), decode_catalog_row);
   expect_round_trip(sample_documents(), decode_founding_document);
   expect_round_trip(sample_configurations(), decode_configuration);
   expect_round_trip(sample_remembered_stores(), decode_remembered_stores);
@@ -67,6 +68,7 @@ TEST(Codec, RefusesEveryOtherRoot) {
   EXPECT_EQ(decode_answer(request).error().code, Code::kInvalidArgument);
   EXPECT_EQ(decode_peer_message(request).error().code, Code::kInvalidArgument);
   EXPECT_EQ(decode_command(request).error().code, Code::kInvalidArgument);
+  EXPECT_EQ(decode_catalog_row(request).error().code, Code::kInvalidArgument);
   EXPECT_EQ(decode_founding_document(request).error().code, Code::kInvalidArgument);
   EXPECT_EQ(decode_configuration(request).error().code, Code::kInvalidArgument);
   EXPECT_EQ(decode_remembered_stores(request).error().code, Code::kInvalidArgument);
@@ -143,6 +145,7 @@ std::vector<Bytes> all_frames() {
   add(sample_answers());
   add(sample_peer_messages());
   add(sample_commands());
+  add(sample_catalog_rows());
   add(sample_documents());
   add(sample_configurations());
   add(sample_remembered_stores());
@@ -163,6 +166,7 @@ size_t accepted_by(ByteView frame) {
   feed(decode_answer);
   feed(decode_peer_message);
   feed(decode_command);
+  feed(decode_catalog_row);
   feed(decode_founding_document);
   feed(decode_configuration);
   feed(decode_remembered_stores);

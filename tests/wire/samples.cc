@@ -213,6 +213,27 @@ std::vector<catalog::Command> sample_commands() {
           catalog::ReplicaDestroyed{{1}, uuid<StoreId>(2)}};
 }
 
+std::vector<catalog::Row> sample_catalog_rows() {
+  catalog::PartitionRow partition;
+  partition.topic = uuid<TopicId>(1);
+  partition.number = 2;
+  partition.group = uuid<GroupId>(3);
+  partition.creation = 4;
+  partition.replicas = replicas(30);
+  partition.made = {{30}, {kBig}};
+  partition.created = true;
+  return {catalog::TableHead{},
+          catalog::TableHead{uuid<ClusterId>(1), uuid<GroupId>(2), 3, document(), {4}, 5},
+          catalog::BrokerRow{},
+          catalog::BrokerRow{address(1), {2}},
+          catalog::TopicRow{},
+          catalog::TopicRow{uuid<TopicId>(1), "orders", settings(), 7, -8},
+          catalog::PartitionRow{},
+          partition,
+          catalog::TombstoneRow{},
+          catalog::TombstoneRow{uuid<TopicId>(1), replicas(30).front()}};
+}
+
 std::vector<FoundingDocument> sample_documents() { return {FoundingDocument{}, document()}; }
 
 std::vector<Configuration> sample_configurations() {

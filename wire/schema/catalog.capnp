@@ -1,4 +1,5 @@
-# Catalog commands and the small durable records: entry bodies and journal items, kept for ever.
+# Catalog commands and the small durable records (entry bodies, journal items: kept for ever), and
+# the rows of the catalog's tables, which can be computed again.
 @0xde16a50ca573d85a;
 
 using Cxx = import "/capnp/c++.capnp";
@@ -96,4 +97,72 @@ struct RememberedStores {
   kind @0 :Common.RootKind;
   version @1 :UInt16;
   stores @2 :List(RememberedStore);
+}
+
+struct TableHead {
+  cluster :group {
+    a @0 :UInt64;
+    b @1 :UInt64;
+  }
+  group :group {
+    a @2 :UInt64;
+    b @3 :UInt64;
+  }
+  machine @4 :UInt32;
+  founding @5 :Common.FoundingDocument;
+  nextUid @6 :UInt64;
+  nextCreation @7 :UInt64;
+}
+
+struct BrokerRow {
+  address @0 :Common.BrokerAddress;
+  bootEpoch @1 :UInt64;
+}
+
+struct TopicRow {
+  topic :group {
+    a @0 :UInt64;
+    b @1 :UInt64;
+  }
+  name @2 :Text;
+  settings @3 :List(Common.Setting);
+  partitions @4 :UInt32;
+  createdMs @5 :Int64;
+}
+
+struct PartitionRow {
+  topic :group {
+    a @0 :UInt64;
+    b @1 :UInt64;
+  }
+  number @2 :UInt32;
+  group :group {
+    a @3 :UInt64;
+    b @4 :UInt64;
+  }
+  creation @5 :UInt64;
+  replicas @6 :List(Common.CatalogReplica);
+  made @7 :List(UInt64);
+  created @8 :Bool;
+}
+
+struct TombstoneRow {
+  topic :group {
+    a @0 :UInt64;
+    b @1 :UInt64;
+  }
+  replica @2 :Common.CatalogReplica;
+}
+
+struct CatalogRow {
+  kind @0 :Common.RootKind;
+  version @1 :UInt16;
+  body :union {
+    none @2 :Void;
+    head @3 :TableHead;
+    broker @4 :BrokerRow;
+    topic @5 :TopicRow;
+    partition @6 :PartitionRow;
+    tombstone @7 :TombstoneRow;
+  }
 }

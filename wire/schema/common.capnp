@@ -14,6 +14,7 @@ enum RootKind {
   foundingDocument @5;
   configuration @6;
   rememberedStores @7;
+  catalogRow @8;
 }
 
 enum FoundingState {
