@@ -5,6 +5,23 @@
 
 namespace strandlog::broker {
 
+Result<Catalog> Catalog::from(CatalogState state) {
+  Catalog catalog;
+  for (const auto& [id, topic] : state.topics) {
+    if (!catalog.by_name_.emplace(topic.name, id).second) {
+      return Error{Code::kCorruption, "two topics are called \"" + topic.name + "\""};
+    }
+  }
+  catalog.applied_ = state.applied;
+  catalog.founding_ = std::move(state.founding);
+  catalog.brokers_ = std::move(state.brokers);
+  catalog.topics_ = std::move(state.topics);
+  catalog.tombstones_ = std::move(state.tombstones);
+  catalog.next_uid_ = state.next_uid;
+  catalog.next_creation_ = state.next_creation;
+  return catalog;
+}
+
 void Catalog::apply(Index index, const wire::catalog::Command& command) {
   CHECK(index > applied_);
   applied_ = index;
@@ -16,6 +33,7 @@ void Catalog::apply_one(const wire::catalog::Found& command) {
   founding_ = command.document;
   for (const auto& founder : command.document.founders) {
     brokers_[founder.address.broker] = {founder.address, BootEpoch{}};
+    changes_.brokers.insert(founder.address.broker);
     next_uid_ = std::max(next_uid_, founder.catalog_uid.plus(1));
   }
 }
@@ -25,6 +43,7 @@ void Catalog::apply_one(const wire::catalog::RegisterBroker& command) {
   bool same_store = broker.address.store == command.address.store;
   if (same_store && command.boot_epoch < broker.boot_epoch) return;
   broker = {command.address, command.boot_epoch};
+  changes_.brokers.insert(command.address.broker);
   if (!same_store) forget_lost_in_tombstones();
 }
 
@@ -38,7 +57,10 @@ void Catalog::apply_one(const wire::catalog::CreateTopic& command) {
     }
   }
   CatalogTopic topic{command.topic, command.name, command.settings, {}, command.created_ms};
+  changes_.topics.insert(command.topic);
   for (const auto& partition : command.partitions) {
+    auto number = static_cast<uint32_t>(topic.partitions.size());
+    changes_.partitions.insert({command.topic, number});
     topic.partitions.push_back(
         {partition.group, partition.creation, partition.replicas, {}, false});
     next_creation_ = std::max(next_creation_, partition.creation + 1);
@@ -52,8 +74,10 @@ void Catalog::apply_one(const wire::catalog::CreateTopic& command) {
 
 void Catalog::apply_one(const wire::catalog::ReplicaCreated& command) {
   for (auto& [id, topic] : topics_) {
-    for (CatalogPartition& partition : topic.partitions) {
+    for (uint32_t number = 0; number < topic.partitions.size(); ++number) {
+      CatalogPartition& partition = topic.partitions[number];
       if (partition.creation != command.creation) continue;
+      changes_.partitions.insert({id, number});
       for (const auto& replica : partition.replicas) {
         if (replica.uid == command.uid && replica.store == command.store) {
           partition.made.insert(command.uid);
@@ -69,9 +93,18 @@ void Catalog::apply_one(const wire::catalog::DeleteTopic& command) {
   auto found = topics_.find(command.topic);
   if (found == topics_.end()) return;
   Tombstone tombstone;
-  for (const CatalogPartition& partition : found->second.partitions) {
-    for (const auto& replica : partition.replicas) {
-      if (!is_lost(replica)) tombstone.waiting.insert(replica);
+  changes_.topics.insert(command.topic);
+  for (uint32_t number = 0; number < found->second.partitions.size(); ++number) {
+    changes_.partitions.insert({command.topic, number});
+    for (const auto& replica : found->second.partitions[number].replicas) {
+      if (is_lost(replica)) continue;
+      tombstone.waiting.insert(replica);
+      changes_.tombstones.insert({command.topic, replica});
+    }
+  }
+  if (auto earlier = tombstones_.find(command.topic); earlier != tombstones_.end()) {
+    for (const auto& replica : earlier->second.waiting) {
+      changes_.tombstones.insert({command.topic, replica});
     }
   }
   by_name_.erase(found->second.name);
@@ -84,7 +117,9 @@ void Catalog::apply_one(const wire::catalog::ReplicaDestroyed& command) {
     auto& waiting = it->second.waiting;
     size_t before = waiting.size();
     std::erase_if(waiting, [&](const wire::CatalogReplica& replica) {
-      return replica.uid == command.uid && replica.store == command.store;
+      if (replica.uid != command.uid || replica.store != command.store) return false;
+      changes_.tombstones.insert({it->first, replica});
+      return true;
     });
     if (waiting.size() == before) continue;
     if (waiting.empty()) tombstones_.erase(it);
@@ -95,7 +130,11 @@ void Catalog::apply_one(const wire::catalog::ReplicaDestroyed& command) {
 // A store that is gone can confirm nothing: a tombstone does not wait for it.
 void Catalog::forget_lost_in_tombstones() {
   for (auto it = tombstones_.begin(); it != tombstones_.end();) {
-    std::erase_if(it->second.waiting, [this](const auto& replica) { return is_lost(replica); });
+    std::erase_if(it->second.waiting, [&](const auto& replica) {
+      if (!is_lost(replica)) return false;
+      changes_.tombstones.insert({it->first, replica});
+      return true;
+    });
     it = it->second.waiting.empty() ? tombstones_.erase(it) : std::next(it);
   }
 }

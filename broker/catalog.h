@@ -8,6 +8,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/ids.h"
@@ -23,6 +24,7 @@ struct CatalogPartition {
   std::set<Uid> made;  ///< replicas whose stores reported them
   /// Set once every replica was made: from then an empty directory is a loss, not a beginning.
   bool created = false;
+  bool operator==(const CatalogPartition&) const = default;
 };
 
 struct CatalogTopic {
@@ -31,20 +33,47 @@ struct CatalogTopic {
   std::map<std::string, std::string> settings;
   std::vector<CatalogPartition> partitions;
   int64_t created_ms = 0;
+  bool operator==(const CatalogTopic&) const = default;
 };
 
 /// A deleted topic: kept until every store that held a replica has confirmed its destruction.
 struct Tombstone {
   std::set<wire::CatalogReplica> waiting;
+  bool operator==(const Tombstone&) const = default;
 };
 
 struct CatalogBroker {
   wire::BrokerAddress address;
   BootEpoch boot_epoch;
+  bool operator==(const CatalogBroker&) const = default;
+};
+
+/// All there is to a catalog, to keep it and to begin from it.
+struct CatalogState {
+  Index applied;
+  std::optional<wire::FoundingDocument> founding;
+  std::map<BrokerId, CatalogBroker> brokers;
+  std::map<TopicId, CatalogTopic> topics;
+  std::map<TopicId, Tombstone> tombstones;
+  Uid next_uid{1};
+  uint64_t next_creation = 1;
+};
+
+/// What commands may have changed: the rest of a kept copy still stands, founding and counters
+/// aside. What is named here and not in the catalog is gone.
+struct CatalogChanges {
+  std::set<BrokerId> brokers;
+  std::set<TopicId> topics;
+  std::set<wire::TopicPartition> partitions;
+  std::set<std::pair<TopicId, wire::CatalogReplica>> tombstones;
 };
 
 class Catalog {
  public:
+  Catalog() = default;
+  /// The catalog that once was in this state. kCorruption when none can have been.
+  static Result<Catalog> from(CatalogState state);
+
   /// Applies the command of entry `index`. Index by index, each once.
   void apply(Index index, const wire::catalog::Command& command);
   /// Moves past an entry without a command (a leader's no-op).
@@ -63,6 +92,9 @@ class Catalog {
   /// The first uid never handed out.
   Uid next_uid() const { return next_uid_; }
   uint64_t next_creation() const { return next_creation_; }
+  /// Since the beginning, or forget_changes().
+  const CatalogChanges& changes() const { return changes_; }
+  void forget_changes() { changes_ = {}; }
 
  private:
   void apply_one(const wire::catalog::Found& command);
@@ -81,6 +113,7 @@ class Catalog {
   std::map<TopicId, Tombstone> tombstones_;
   Uid next_uid_{1};
   uint64_t next_creation_ = 1;
+  CatalogChanges changes_;
 };
 
 /// Letters, digits, '.', '_' and '-', 1 to 249 of them, not "." or ".." and not "__…".

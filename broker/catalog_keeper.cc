@@ -16,6 +16,11 @@ constexpr uint64_t kServeBytes = 1u << 20;
 void CatalogKeeper::begin(const wire::FoundingDocument& document, std::optional<Uid> uid) {
   document_ = document;
   uid_ = uid;
+  std::optional<Index> durable;
+  if (uid) durable = known_at_start_ = context_.store.replicas().at(*uid).durable;
+  context_.catalog = tables_.load(document, durable);
+  context_.metrics.counters["catalog_entries_replayed"] = 0;
+  reconcile_due_ = true;
 }
 
 bool CatalogKeeper::leads() const {
@@ -50,7 +55,7 @@ void CatalogKeeper::advanced() {
     }
     if (result.last < result.first) return;
     for (const Bytes& piece : result.pieces) apply_run(piece, up_to);
-    reconcile();
+    finish_run();
   }
 }
 
@@ -69,7 +74,7 @@ void CatalogKeeper::on_read(const store::ReadDone& event) {
     return;
   }
   for (const Bytes& piece : event.result->pieces) apply_run(piece, event.result->last);
-  reconcile();
+  finish_run();
   advanced();
 }
 
@@ -87,6 +92,9 @@ void CatalogKeeper::apply_run(ByteView run, Index up_to) {
 }
 
 void CatalogKeeper::apply_entry(const EntryView& entry) {
+  if (entry.header.index <= known_at_start_) {
+    ++context_.metrics.counters["catalog_entries_replayed"];
+  }
   if (entry.header.kind != EntryKind::kCatalog) {
     context_.catalog.skip(entry.header.index);
     return;
@@ -101,6 +109,11 @@ void CatalogKeeper::apply_entry(const EntryView& entry) {
   }
   context_.catalog.apply(entry.header.index, *command);
   settle_requests(*command);
+}
+
+void CatalogKeeper::finish_run() {
+  tables_.save(context_.catalog);
+  reconcile();
 }
 
 void CatalogKeeper::reconcile() {
@@ -199,8 +212,10 @@ std::optional<wire::RegisterReport> CatalogKeeper::registration() const {
 
 void CatalogKeeper::tick(Peers& peers) {
   peers_ = &peers;
+  if (begun() && std::exchange(reconcile_due_, false)) reconcile();
   if (!begun() || context_.now < next_duty_) return;
   next_duty_ = context_.now.plus_ms(kDutyMs);
+  if (tables_.behind()) tables_.save(context_.catalog);
   if (leads()) lead(context_.now);
   const wire::LeaderNotice* leader = context_.leader_of(group());
   bool elsewhere = leader && leader->broker != context_.self.address.broker;
@@ -308,9 +323,10 @@ void CatalogKeeper::on_entries(const wire::CatalogEntries& entries,
                                const std::vector<Bytes>& frames) {
   if (!begun() || !follows_from_afar()) return;
   Index before = context_.catalog.applied();
+  if (known_at_start_ == Index{}) known_at_start_ = entries.commit;
   for (const Bytes& frame : frames) apply_run(frame, entries.commit);
   if (context_.catalog.applied() == before) return;
-  reconcile();
+  finish_run();
   next_duty_ = context_.now;  // there may be more
 }
 

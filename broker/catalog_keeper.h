@@ -13,15 +13,17 @@
 #include <utility>
 #include <vector>
 
+#include "broker/catalog_tables.h"
 #include "broker/context.h"
 
 namespace strandlog::broker {
 
 class CatalogKeeper {
  public:
-  explicit CatalogKeeper(Context& context) : context_(context) {}
+  CatalogKeeper(Context& context, store::StateStore& state) : context_(context), tables_(state) {}
 
   /// The document names group 0; `uid` is the local replica of it, none when there is none here.
+  /// Begins with the catalog that was kept in the state store.
   void begin(const wire::FoundingDocument& document, std::optional<Uid> uid);
   bool begun() const { return document_.has_value(); }
   std::optional<Uid> uid() const { return uid_; }
@@ -65,6 +67,7 @@ class CatalogKeeper {
   bool follows_from_afar() const;
   void apply_run(ByteView run, Index up_to);
   void apply_entry(const EntryView& entry);
+  void finish_run();
   void settle_requests(const wire::catalog::Command& command);
   void reconcile();
   void reconcile_replica(const CatalogTopic& topic, uint32_t number,
@@ -81,8 +84,11 @@ class CatalogKeeper {
   void fail_requests(const wire::WireError& error);
 
   Context& context_;
+  CatalogTables tables_;
   std::optional<wire::FoundingDocument> document_;
   std::optional<Uid> uid_;
+  bool reconcile_due_ = false;  ///< what was loaded has not been carried out yet
+  Index known_at_start_;        ///< end of the catalog's log when this broker began
   bool reading_ = false;
   uint64_t next_ticket_ = 0;
   std::map<Uid, RoundNumber> made_in_;    ///< round that carries the making

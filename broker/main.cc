@@ -1,6 +1,7 @@
 // strandlogd: the composition root; settings, directory, seams, one shard, signals.
 #include <sys/eventfd.h>
 #include <sys/signalfd.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <csignal>
@@ -17,6 +18,7 @@
 #include "broker/shard.h"
 #include "store/data_directory.h"
 #include "store/posix_disk.h"
+#include "store/rocks_state_store.h"
 #include "wire/zmq_transport.h"
 
 namespace strandlog::broker {
@@ -106,6 +108,7 @@ int run(const Settings& settings) {
   sigaddset(&stop_signals, SIGINT);
   sigprocmask(SIG_BLOCK, &stop_signals, nullptr);  // before any thread: all inherit it
   signal(SIGPIPE, SIG_IGN);
+  umask(077);  // RocksDB asks for 0644
   int signals = signalfd(-1, &stop_signals, SFD_NONBLOCK | SFD_CLOEXEC);
 
   SystemClock clock;
@@ -125,12 +128,24 @@ int run(const Settings& settings) {
   StoreId store_id = directory->identity().store;
   auto opened = store::Store::open(settings.broker.store, **disk, random, store_id);
   if (!opened.ok()) return complain(opened.error(), exit_code_of_directory(opened.error().code));
+  auto state = store::RocksStateStore::open(settings.data_dir + "/state");
+  if (!state.ok()) return complain(state.error(), exit_code_of_directory(state.error().code));
+  if (!state->dropped.empty()) {
+    LOG(kWarn, "state/ was damaged: its tables are made again", kv("why", state->dropped));
+  }
   LOG(kInfo, "started", kv("version", kVersion), kv("broker", settings.broker.id),
       kv("store", store_id), kv("boot", (*opened)->boot_epoch()),
       kv("listen", settings.broker.listen), kv("peers", settings.broker.listen_peer));
-  auto shard = Shard::open(settings.broker, store_id, clock, random, **opened, transport);
+  auto shard =
+      Shard::open(settings.broker, store_id, clock, random, **opened, *state->store, transport);
   if (!shard.ok()) return complain(shard.error(), exit_code_of_directory(shard.error().code));
   int code = serve(**shard, transport, **disk, clock, signals);
+  if (code == 0) {
+    if (auto kept = state->store->flush(); !kept.ok()) {
+      LOG(kWarn, "state/ is not flushed: the next start has more to do",
+          kv("why", kept.error().text));
+    }
+  }
   close(signals);
   return code;
 }

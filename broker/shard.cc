@@ -15,7 +15,7 @@ constexpr uint32_t kMostDeadlineMs = 300'000;
 }  // namespace
 
 Shard::Shard(const BrokerConfig& config, Self self, Clock& clock, Random& random,
-             store::Store& store, Transport& transport)
+             store::Store& store, store::StateStore& state, Transport& transport)
     : config_(config),
       self_(std::move(self)),
       clock_(clock),
@@ -26,18 +26,19 @@ Shard::Shard(const BrokerConfig& config, Self self, Clock& clock, Random& random
       context_{config_,  self_,    store, transport, random, replicas_, catalog_,
                leaders_, metrics_, {},    0,         {},     {},        {}},
       founding_(context_),
-      keeper_(context_),
+      keeper_(context_, state),
       produce_(context_),
       fetch_(context_),
       admin_(context_, keeper_) {}
 
 Result<std::unique_ptr<Shard>> Shard::open(const BrokerConfig& config, StoreId store_id,
                                            Clock& clock, Random& random, store::Store& store,
-                                           Transport& transport) {
+                                           store::StateStore& state_store, Transport& transport) {
   Self self{{config.id, store_id, config.advertise, config.advertise_peer},
             store.boot_epoch(),
             store.boot_id()};
-  std::unique_ptr<Shard> shard(new Shard(config, self, clock, random, store, transport));
+  std::unique_ptr<Shard> shard(
+      new Shard(config, self, clock, random, store, state_store, transport));
   shard->context_.now = clock.now();
   shard->context_.wall_ms = clock.wall_ms();
   shard->next_tick_ = shard->context_.now;

@@ -29,7 +29,7 @@ class Shard {
   /// cluster cannot be read.
   static Result<std::unique_ptr<Shard>> open(const BrokerConfig& config, StoreId store_id,
                                              Clock& clock, Random& random, store::Store& store,
-                                             Transport& transport);
+                                             store::StateStore& state_store, Transport& transport);
 
   /// One turn.
   void run_once();
@@ -46,7 +46,7 @@ class Shard {
 
  private:
   Shard(const BrokerConfig& config, Self self, Clock& clock, Random& random, store::Store& store,
-        Transport& transport);
+        store::StateStore& state, Transport& transport);
 
   // ---- the turn, in order
   void receive();
