@@ -181,6 +181,19 @@ class Cluster:
                                code=None)
         return json.loads(done.stdout)["partitions"] if done.returncode == 0 else []
 
+    def topics(self, broker):
+        """The names of all topics as this broker knows them."""
+        done = self.run("-s", self.servers.split(",")[broker - 1], "topic", "list", "-o", "json",
+                        code=None)
+        return sorted(t["topic"] for t in json.loads(done.stdout)) if done.returncode == 0 else None
+
+    def replayed(self, broker):
+        """Catalog entries that this broker had to apply again since its start; None: not ready."""
+        done = self.run("-s", self.servers.split(",")[broker - 1], "status", "-o", "json", code=None)
+        status = json.loads(done.stdout) if done.returncode == 0 else {}
+        ready = status.get("state") == "ready"
+        return status["counters"]["catalog_entries_replayed"] if ready else None
+
     def leader(self, topic, partition=0):
         return next((p["leader"] for p in self.partitions(topic) if p["partition"] == partition),
                     None)

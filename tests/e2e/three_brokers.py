@@ -2,6 +2,7 @@
 """Three brokers: files through six partitions while leaders die, pause and come back."""
 import filecmp
 import os
+import shutil
 import subprocess
 import time
 
@@ -152,7 +153,33 @@ def wiped_broker_is_lost_and_harmless():
         c.require(lines == 2 * len(c.numbers(source)), f"{lines} lines came back")
 
 
+def wiped_broker_keeps_a_catalog_without_a_replica_of_it():
+    with c.Cluster() as k:
+        for i in range(10):
+            k.on_cluster("topic", "create", f"t{i}")
+        for verb in ("kill", "wipe", "start"):
+            k.dev(verb, 2)
+        topics = k.topics(1)
+
+        def knows_all():
+            return k.replayed(2) is not None and k.topics(2) == topics
+
+        c.wait_for("the wiped broker has fetched the catalog", knows_all)
+        c.require(k.replayed(2) >= 20, f"{k.replayed(2)} entries were fetched")
+        for damage in (False, True):
+            k.dev("stop", 2)
+            if damage:
+                shutil.rmtree(os.path.join(k.data(2), "state"))
+            k.on_cluster("topic", "create", f"late-{damage}", "-r", "2")
+            topics = k.topics(1)
+            k.dev("start", 2)
+            c.wait_for("it knows what came meanwhile", knows_all)
+            print(f"   entries replayed: {k.replayed(2)}", flush=True)
+            c.require((k.replayed(2) >= 20) == damage, f"{k.replayed(2)} entries were fetched")
+
+
 if __name__ == "__main__":
     c.main({f.__name__: f for f in (
         file_in_file_out, leaders_killed_while_it_flows, deleted_topic_leaves_nothing,
-        paused_leader_serves_nothing_stale, wiped_broker_is_lost_and_harmless)})
+        paused_leader_serves_nothing_stale, wiped_broker_is_lost_and_harmless,
+        wiped_broker_keeps_a_catalog_without_a_replica_of_it)})
