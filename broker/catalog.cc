@@ -47,14 +47,24 @@ void Catalog::apply_one(const wire::catalog::RegisterBroker& command) {
   if (!same_store) forget_lost_in_tombstones();
 }
 
+// Proposed from an older state of the catalog, its numbers may be taken by now.
+bool Catalog::has_fresh_numbers(const wire::catalog::CreateTopic::Partition& partition) const {
+  return partition.creation >= next_creation_ &&
+         std::all_of(partition.replicas.begin(), partition.replicas.end(),
+                     [this](const auto& replica) { return replica.uid >= next_uid_; });
+}
+
+void Catalog::take_numbers(const wire::catalog::CreateTopic::Partition& partition) {
+  next_creation_ = std::max(next_creation_, partition.creation + 1);
+  for (const auto& replica : partition.replicas) {
+    next_uid_ = std::max(next_uid_, replica.uid.plus(1));
+  }
+}
+
 void Catalog::apply_one(const wire::catalog::CreateTopic& command) {
   if (by_name_.contains(command.name) || topics_.contains(command.topic)) return;
-  // Proposed from an older state of the catalog: its numbers may be taken. The proposer retries.
   for (const auto& partition : command.partitions) {
-    if (partition.creation < next_creation_) return;
-    for (const auto& replica : partition.replicas) {
-      if (replica.uid < next_uid_) return;
-    }
+    if (!has_fresh_numbers(partition)) return;  // the proposer plans again
   }
   CatalogTopic topic{command.topic, command.name, command.settings, {}, command.created_ms};
   changes_.topics.insert(command.topic);
@@ -63,13 +73,22 @@ void Catalog::apply_one(const wire::catalog::CreateTopic& command) {
     changes_.partitions.insert({command.topic, number});
     topic.partitions.push_back(
         {partition.group, partition.creation, partition.replicas, {}, false});
-    next_creation_ = std::max(next_creation_, partition.creation + 1);
-    for (const auto& replica : partition.replicas) {
-      next_uid_ = std::max(next_uid_, replica.uid.plus(1));
-    }
+    take_numbers(partition);
   }
   by_name_[command.name] = command.topic;
   topics_.emplace(command.topic, std::move(topic));
+}
+
+// What was made under the old numbers never voted or acknowledged; its stores drop it.
+void Catalog::apply_one(const wire::catalog::RestartCreation& command) {
+  auto topic = topics_.find(command.topic);
+  if (topic == topics_.end() || command.partition >= topic->second.partitions.size()) return;
+  CatalogPartition& partition = topic->second.partitions[command.partition];
+  if (partition.created || partition.creation != command.creation) return;
+  if (!has_fresh_numbers(command.next)) return;
+  partition = {command.next.group, command.next.creation, command.next.replicas, {}, false};
+  take_numbers(command.next);
+  changes_.partitions.insert({command.topic, command.partition});
 }
 
 void Catalog::apply_one(const wire::catalog::ReplicaCreated& command) {

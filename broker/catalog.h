@@ -103,6 +103,9 @@ class Catalog {
   void apply_one(const wire::catalog::ReplicaCreated& command);
   void apply_one(const wire::catalog::DeleteTopic& command);
   void apply_one(const wire::catalog::ReplicaDestroyed& command);
+  void apply_one(const wire::catalog::RestartCreation& command);
+  bool has_fresh_numbers(const wire::catalog::CreateTopic::Partition& partition) const;
+  void take_numbers(const wire::catalog::CreateTopic::Partition& partition);
   void forget_lost_in_tombstones();
 
   Index applied_;

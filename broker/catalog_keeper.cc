@@ -165,7 +165,8 @@ void CatalogKeeper::destroy_deleted() {
   std::vector<Uid> doomed;
   for (const auto& [uid, state] : context_.store.replicas()) {
     if (state.life == store::Life::kDead || uid == uid_) continue;
-    if (context_.catalog.tombstones().contains(state.spec.topic)) doomed.push_back(uid);
+    bool deleted = context_.catalog.tombstones().contains(state.spec.topic);
+    if (deleted || is_superseded(state)) doomed.push_back(uid);
   }
   for (Uid uid : doomed) {
     context_.leaders.forget(context_.store.replicas().at(uid).spec.group);
@@ -174,6 +175,13 @@ void CatalogKeeper::destroy_deleted() {
     made_in_[uid] = context_.store.gathering();
     next_duty_ = context_.now;
   }
+}
+
+// Its creation was given up before it ever voted or acknowledged; another replica takes its place.
+bool CatalogKeeper::is_superseded(const store::ReplicaState& state) const {
+  if (state.life != store::Life::kMade) return false;
+  const auto* partition = context_.catalog.partition({state.spec.topic, state.spec.partition});
+  return partition && partition->creation > state.spec.creation;
 }
 
 std::vector<wire::ReplicaReport> CatalogKeeper::open_reports() const {
@@ -250,6 +258,7 @@ void CatalogKeeper::lead(Time now) {
   if (auto report = registration()) on_registration(*report);
   for (const auto& report : open_reports()) on_report(report);
   next_creation();
+  restart_creations();
 }
 
 Result<void> CatalogKeeper::propose(const wire::catalog::Command& command) {
@@ -332,6 +341,7 @@ void CatalogKeeper::on_entries(const wire::CatalogEntries& entries,
 
 void CatalogKeeper::lost_leadership() {
   proposed_.clear();
+  unfinished_.clear();
   fail_requests(context_.not_leader(group(), "the catalog"));
 }
 

@@ -80,6 +80,11 @@ class CatalogKeeper {
   Result<void> propose(const wire::catalog::Command& command);
   void propose_once(const std::string& key, const wire::catalog::Command& command);
   void next_creation();
+  void restart_creations();
+  std::map<BrokerId, uint64_t> live_brokers() const;
+  bool is_superseded(const store::ReplicaState& state) const;
+  wire::catalog::CreateTopic::Partition numbered(const std::vector<BrokerId>& chosen, Uid uid,
+                                                 uint64_t creation);
   Result<wire::catalog::CreateTopic> plan(const wire::CreateTopicRequest& request);
   void fail_requests(const wire::WireError& error);
 
@@ -96,6 +101,8 @@ class CatalogKeeper {
   std::map<uint64_t, std::pair<BrokerId, Index>> serving_;  ///< catalog reads for a peer
   std::deque<Creation> creations_;  ///< one at a time: numbers come from the catalog
   std::multimap<TopicId, Deletion> deletions_;
+  std::map<uint64_t, Time> unfinished_;  ///< creation numbers, since this leader first saw them
+  Time next_look_;                       ///< at what is unfinished
   Time next_duty_;
   Peers* peers_ = nullptr;
 };

@@ -1,31 +1,15 @@
 // Topic creation and deletion on the catalog leader; see catalog_keeper.h.
 #include <algorithm>
-#include <array>
 
 #include "broker/catalog_keeper.h"
 #include "broker/placement.h"
+#include "broker/topic_settings.h"
 
 namespace strandlog::broker {
 namespace {
 
-constexpr std::array kSettings = {"cleanup.policy", "max.message.bytes", "retention.bytes",
-                                  "retention.ms", "segment.bytes"};
 constexpr size_t kMaxQueuedCreations = 1000;
-
-Result<void> check_settings(const std::map<std::string, std::string>& settings) {
-  for (const auto& [name, value] : settings) {
-    if (std::find(kSettings.begin(), kSettings.end(), name) == kSettings.end()) {
-      std::string known;
-      for (const char* one : kSettings) known += (known.empty() ? "" : ", ") + std::string(one);
-      return Error{Code::kInvalidArgument,
-                   "no topic setting is called \"" + name + "\"; there are: " + known};
-    }
-    if (value.size() > 256) {
-      return Error{Code::kInvalidArgument, "the value of " + name + " is longer than 256 bytes"};
-    }
-  }
-  return {};
-}
+constexpr int64_t kLookMs = 1000;
 
 }  // namespace
 
@@ -35,7 +19,7 @@ void CatalogKeeper::handle(const ReplyTo& to, const wire::CreateTopicRequest& re
     context_.fail(to, context_.not_leader(group(), "the catalog"));
     return;
   }
-  for (auto check : {check_topic_name(request.name), check_settings(request.settings)}) {
+  for (auto check : {check_topic_name(request.name), check_topic_settings(request.settings)}) {
     if (!check.ok()) {
       context_.fail(to, check.error().code, check.error().text);
       return;
@@ -76,32 +60,76 @@ void CatalogKeeper::next_creation() {
   }
 }
 
-Result<wire::catalog::CreateTopic> CatalogKeeper::plan(const wire::CreateTopicRequest& request) {
-  if (context_.catalog.topic_named(request.name)) {
-    return Error{Code::kConflict, "topic \"" + request.name + "\" exists already"};
-  }
+// With the number of replicas each of them has.
+std::map<BrokerId, uint64_t> CatalogKeeper::live_brokers() const {
   std::map<BrokerId, uint64_t> load;
-  const auto& brokers = context_.catalog.brokers();
-  for (const auto& [id, broker] : brokers) {
+  for (const auto& [id, broker] : context_.catalog.brokers()) {
     if (id == context_.self.address.broker || context_.replicas.alive(id)) load[id] = 0;
   }
-  size_t existing = 0;
   for (const auto& [id, topic] : context_.catalog.topics()) {
-    existing += topic.partitions.size();
     for (const auto& partition : topic.partitions) {
       for (const auto& replica : partition.replicas) {
         if (load.contains(replica.broker)) ++load[replica.broker];
       }
     }
   }
+  return load;
+}
+
+// A store that was replaced or stays away never reports its replica. After create.timeout such a
+// partition begins anew on brokers that are there; its old numbers are void from then on.
+void CatalogKeeper::restart_creations() {
+  if (context_.now < next_look_) return;
+  next_look_ = context_.now.plus_ms(kLookMs);
+  std::map<uint64_t, Time> unfinished;
+  for (const auto& [id, topic] : context_.catalog.topics()) {
+    for (uint32_t number = 0; number < topic.partitions.size(); ++number) {
+      const CatalogPartition& partition = topic.partitions[number];
+      if (partition.created) continue;
+      auto seen = unfinished_.find(partition.creation);
+      Time since = seen == unfinished_.end() ? context_.now : seen->second;
+      unfinished[partition.creation] = since;
+      if (context_.now < since.plus_ms(context_.config.create_timeout_ms)) continue;
+      auto next = place(live_brokers(), 1, static_cast<uint32_t>(partition.replicas.size()));
+      if (!next.ok()) continue;  // too few brokers: wait for more
+      wire::catalog::RestartCreation command{id, number, partition.creation, {}};
+      command.next =
+          numbered(next->front(), context_.catalog.next_uid(), context_.catalog.next_creation());
+      propose_once("restart " + std::to_string(partition.creation), command);
+    }
+  }
+  unfinished_ = std::move(unfinished);
+}
+
+// One partition on these brokers under uids from `uid` on.
+wire::catalog::CreateTopic::Partition CatalogKeeper::numbered(const std::vector<BrokerId>& chosen,
+                                                              Uid uid, uint64_t creation) {
+  wire::catalog::CreateTopic::Partition partition;
+  partition.group = context_.random.uuid<GroupId>();
+  partition.creation = creation;
+  for (BrokerId broker : chosen) {
+    const auto& address = context_.catalog.brokers().at(broker).address;
+    partition.replicas.push_back({uid, broker, address.store});
+    uid = uid.plus(1);
+  }
+  return partition;
+}
+
+Result<wire::catalog::CreateTopic> CatalogKeeper::plan(const wire::CreateTopicRequest& request) {
+  if (context_.catalog.topic_named(request.name)) {
+    return Error{Code::kConflict, "topic \"" + request.name + "\" exists already"};
+  }
+  size_t existing = 0;
+  for (const auto& [id, topic] : context_.catalog.topics()) existing += topic.partitions.size();
   if (existing + request.partitions > context_.config.max_partitions) {
     return Error{Code::kBusy, "the cluster has " + std::to_string(existing) +
                                   " partitions, its bound is " +
                                   std::to_string(context_.config.max_partitions)};
   }
   uint32_t replication = request.replication;
+  const auto& brokers = context_.catalog.brokers();
   if (replication == 0) replication = static_cast<uint32_t>(std::min<size_t>(3, brokers.size()));
-  ASSIGN(auto places, place(load, request.partitions, replication));
+  ASSIGN(auto places, place(live_brokers(), request.partitions, replication));
 
   wire::catalog::CreateTopic command;
   command.topic = context_.random.uuid<TopicId>();
@@ -111,14 +139,8 @@ Result<wire::catalog::CreateTopic> CatalogKeeper::plan(const wire::CreateTopicRe
   Uid uid = context_.catalog.next_uid();
   uint64_t creation = context_.catalog.next_creation();
   for (const auto& chosen : places) {
-    wire::catalog::CreateTopic::Partition partition;
-    partition.group = context_.random.uuid<GroupId>();
-    partition.creation = creation++;
-    for (BrokerId broker : chosen) {
-      partition.replicas.push_back({uid, broker, brokers.at(broker).address.store});
-      uid = uid.plus(1);
-    }
-    command.partitions.push_back(std::move(partition));
+    command.partitions.push_back(numbered(chosen, uid, creation++));
+    uid = uid.plus(chosen.size());
   }
   return command;
 }

@@ -31,6 +31,7 @@ struct BrokerConfig {
   size_t max_pending_fetches = 20000;
   uint64_t max_fetch_bytes = 256u << 20;   ///< found for answers that still wait for a disk read
   size_t max_deferred_bytes = 128u << 20;  ///< received, waiting for the round to have room
+  int64_t create_timeout_ms = 10'000;      ///< an unfinished creation begins anew elsewhere
   uint32_t max_partitions = 10000;         ///< of one topic and of the cluster's topics
   store::StoreOptions store;
 };

@@ -75,8 +75,15 @@ int print_config(const OptionValues& values) {
   return 0;
 }
 
-int serve(Shard& shard, wire::ZmqTransport& transport, store::PosixDisk& disk, Clock& clock,
-          int signals) {
+// The directory says whose it is, so that without its journal it is not taken for a blank one.
+Result<void> mark_cluster(const Shard& shard, store::DataDirectory& directory) {
+  ClusterId cluster = shard.cluster();
+  if (cluster.is_nil() || directory.identity().cluster == cluster) return {};
+  return directory.join(cluster);
+}
+
+int serve(Shard& shard, wire::ZmqTransport& transport, store::PosixDisk& disk,
+          store::DataDirectory& directory, Clock& clock, int signals) {
   constexpr int64_t kLongestWaitUs = 1'000'000;
   std::string told;
   for (;;) {
@@ -87,6 +94,9 @@ int serve(Shard& shard, wire::ZmqTransport& transport, store::PosixDisk& disk, C
                       shard.failure()->code == Code::kWrongIdentity ? kForeignDirectory : kOther);
     }
     if (shard.stopped()) break;
+    if (auto marked = mark_cluster(shard, directory); !marked.ok()) {
+      return complain(marked.error(), exit_code_of_directory(marked.error().code));
+    }
     if (std::string state = shard.state(); state != told) {
       LOG(kInfo, "state", kv("now", state));
       told = state;
@@ -139,7 +149,16 @@ int run(const Settings& settings) {
   auto shard =
       Shard::open(settings.broker, store_id, clock, random, **opened, *state->store, transport);
   if (!shard.ok()) return complain(shard.error(), exit_code_of_directory(shard.error().code));
-  int code = serve(**shard, transport, **disk, clock, signals);
+  const ClusterId& marked = directory->identity().cluster;
+  if (!marked.is_nil() && (*shard)->cluster() != marked) {
+    return complain(
+        {Code::kCorruption,
+         settings.data_dir + " belongs to cluster " + marked.text() +
+             " and its journal does not say so: the journal was lost or replaced. Restore "
+             "it, or wipe the directory and start with an empty one"},
+        kDamaged);
+  }
+  int code = serve(**shard, transport, **disk, *directory, clock, signals);
   if (code == 0) {
     if (auto kept = state->store->flush(); !kept.ok()) {
       LOG(kWarn, "state/ is not flushed: the next start has more to do",

@@ -3,6 +3,7 @@
 
 #include "base/endian.h"
 #include "base/record_batch.h"
+#include "broker/topic_settings.h"
 
 namespace strandlog::broker {
 namespace {
@@ -44,8 +45,11 @@ Result<EntryHeader> Produce::append_item(Replica& replica, const std::vector<Byt
                                          size_t first, size_t count, Index& last) {
   std::vector<Batch> batches;
   uint64_t bytes = 0;
+  const CatalogTopic* topic = context_.catalog.topic(replica.spec.topic);
+  uint32_t most_bytes = context_.config.max_message_bytes;
+  if (topic) most_bytes = max_message_bytes_of(topic->settings).value_or(most_bytes);
   for (size_t i = first; i < first + count; ++i) {
-    TRY(split(frames[i], context_.config.max_message_bytes, batches));
+    TRY(split(frames[i], most_bytes, batches));
     bytes += frames[i].size();
   }
   if (batches.empty()) return Error{Code::kCorruptBatch, "the item holds no batch"};

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "broker/address.h"
+#include "broker/topic_settings.h"
 
 namespace strandlog::broker {
 namespace {
@@ -74,13 +75,20 @@ OptionTable daemon_options() {
       bytes_option("segment.bytes", "64MiB", 1 * kMiB, 1024 * kMiB, "a segment ends at this size"),
       bytes_option("disk.reserve.bytes", "64MiB", 0, 1024 * 1024 * kMiB,
                    "free space that records may not use; writes are refused before it is touched"),
-      bytes_option("max.message.bytes", "1MiB", 1024, 8 * kMiB, "the largest record batch"),
+      bytes_option("max.message.bytes", "1MiB", 1024, kMostMessageBytes,
+                   "the largest record batch, unless its topic says otherwise"),
       {.name = "disk.stall",
        .type = OptionType::kDuration,
        .fallback = "1s",
        .min = 50,
        .max = 600'000,
        .help = "a journal write that takes longer costs this broker its leaderships"},
+      {.name = "create.timeout",
+       .type = OptionType::kDuration,
+       .fallback = "10s",
+       .min = 1000,
+       .max = 3'600'000,
+       .help = "a partition that is not created after this long begins anew on live brokers"},
       {.name = "log.level",
        .type = OptionType::kChoice,
        .fallback = "info",
@@ -159,6 +167,7 @@ Result<Settings> settings_from(const OptionValues& values) {
   }
   broker.max_message_bytes = static_cast<uint32_t>(values.bytes("max.message.bytes"));
   broker.disk_stall_ms = values.duration("disk.stall").count();
+  broker.create_timeout_ms = values.duration("create.timeout").count();
   broker.store.tail_cache_bytes = values.bytes("tail.cache.bytes");
   broker.store.journal_file_bytes = values.bytes("journal.file.bytes");
   broker.store.journal_max_bytes = values.bytes("journal.max.bytes");

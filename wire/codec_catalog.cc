@@ -40,6 +40,13 @@ struct PutBody {
   void operator()(const catalog::DeleteTopic& command) {
     put_uuid(command.topic, body.initDeleteTopic().getTopic());
   }
+  void operator()(const catalog::RestartCreation& command) {
+    auto builder = body.initRestartCreation();
+    put_uuid(command.topic, builder.getTopic());
+    builder.setPartition(command.partition);
+    builder.setCreation(command.creation);
+    put(command.next, builder.initNext());
+  }
   void operator()(const catalog::ReplicaDestroyed& command) {
     auto builder = body.initReplicaDestroyed();
     builder.setUid(command.uid.value);
@@ -72,6 +79,11 @@ static catalog::ReplicaCreated get(schema::ReplicaCreated::Reader reader, Readin
   return {{reader.getUid()}, get_uuid<StoreId>(reader.getStore()), reader.getCreation()};
 }
 
+static catalog::RestartCreation get(schema::RestartCreation::Reader reader, Reading& reading) {
+  return {get_uuid<TopicId>(reader.getTopic()), reader.getPartition(), reader.getCreation(),
+          get(reader.getNext(), reading)};
+}
+
 static catalog::Command get_body(schema::Command::Body::Reader body, Reading& reading) {
   using Which = schema::Command::Body::Which;
   switch (body.which()) {
@@ -89,6 +101,8 @@ static catalog::Command get_body(schema::Command::Body::Reader body, Reading& re
       auto reader = body.getReplicaDestroyed();
       return catalog::ReplicaDestroyed{{reader.getUid()}, get_uuid<StoreId>(reader.getStore())};
     }
+    case Which::RESTART_CREATION:
+      return get(body.getRestartCreation(), reading);
     case Which::NONE:
       break;
   }

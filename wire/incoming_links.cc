@@ -9,7 +9,7 @@ IncomingLinks::Entry& IncomingLinks::meet(ListenerKind listener, uint32_t route,
     return entries_.front();
   }
   if (entries_.size() >= limit_) forget(entries_.back().link);
-  entries_.push_front({fresh, listener, route, std::make_shared<std::atomic<size_t>>(0)});
+  entries_.push_front({fresh, listener, route, std::make_shared<UnsentCount>(all_)});
   by_route_[{listener, route}] = entries_.begin();
   by_link_[fresh] = entries_.begin();
   return entries_.front();

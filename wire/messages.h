@@ -443,9 +443,17 @@ struct ReplicaDestroyed {
   StoreId store;
   bool operator==(const ReplicaDestroyed&) const = default;
 };
+/// A partition whose creation did not finish begins anew under other uids.
+struct RestartCreation {
+  TopicId topic;
+  uint32_t partition = 0;
+  uint64_t creation = 0;  ///< the one given up; void when the partition has another by now
+  CreateTopic::Partition next;
+  bool operator==(const RestartCreation&) const = default;
+};
 
-using Command =
-    std::variant<Found, RegisterBroker, CreateTopic, ReplicaCreated, DeleteTopic, ReplicaDestroyed>;
+using Command = std::variant<Found, RegisterBroker, CreateTopic, ReplicaCreated, DeleteTopic,
+                             ReplicaDestroyed, RestartCreation>;
 
 // The rows of the catalog as a StateStore keeps them. Each names what it is about, so that its key
 // follows from it.

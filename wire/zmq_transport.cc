@@ -50,7 +50,7 @@ struct Held {
 /// Runs on the library's thread; the count in Bytes and `unsent` are atomic.
 void release(void*, void* hint) {
   std::unique_ptr<Held> held(static_cast<Held*>(hint));
-  held->unsent->fetch_sub(held->count, std::memory_order_relaxed);
+  held->unsent->remove(held->count);
 }
 
 /// A frame that shares `bytes` and answers for `count` unsent bytes.
@@ -62,7 +62,7 @@ zmq::message_t shared_frame(Bytes bytes, const UnsentBytes& unsent, size_t count
   auto held = std::make_unique<Held>(Held{std::move(bytes), unsent, count});
   zmq::message_t frame(data, size, release, held.get());
   (void)held.release();  // NOLINT: now release() owns it
-  unsent->fetch_add(count, std::memory_order_relaxed);
+  unsent->add(count);
   return frame;
 }
 
@@ -170,7 +170,7 @@ struct Waiting {
 struct Outgoing {
   Inbox inbox;
   zmq::socket_t monitor;
-  UnsentBytes unsent = std::make_shared<std::atomic<size_t>>(0);
+  UnsentBytes unsent = std::make_shared<UnsentCount>();
   bool up = false;
   std::deque<Waiting> waiting;  ///< while not up
   size_t waiting_bytes = 0;
@@ -345,8 +345,7 @@ bool ZmqTransport::Impl::send(LinkId link, Message message) {
 bool ZmqTransport::Impl::send_outgoing(Outgoing& link, Message message) {
   size_t bytes = message.byte_count();
   if (link.up) {
-    if (link.unsent->load(std::memory_order_relaxed) + bytes > options_.queued_bytes_per_link)
-      return false;
+    if (link.unsent->bytes() + bytes > options_.queued_bytes_per_link) return false;
     return send_message(link.inbox.socket, {}, std::move(message), link.unsent) == 0;
   }
   auto now = std::chrono::steady_clock::now();
@@ -362,9 +361,9 @@ bool ZmqTransport::Impl::send_outgoing(Outgoing& link, Message message) {
 }
 
 bool ZmqTransport::Impl::send_incoming(IncomingLinks::Entry& link, Message message) {
-  if (link.unsent->load(std::memory_order_relaxed) + message.byte_count() >
-      options_.queued_bytes_per_link)
-    return false;
+  size_t bytes = message.byte_count();
+  if (link.unsent->bytes() + bytes > options_.queued_bytes_per_link) return false;
+  if (incoming_.unsent_bytes() + bytes > options_.queued_bytes_incoming) return false;
   Inbox& inbox = listeners_.at(link.listener).inbox;
   int error = send_message(inbox.socket, link.route, std::move(message), link.unsent);
   if (error == EHOSTUNREACH) incoming_.forget(link.link);

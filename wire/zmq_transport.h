@@ -11,8 +11,9 @@ struct ZmqOptions {
   int64_t max_message_bytes = 4 << 20;  ///< one frame; a peer that sends more is dropped
   int send_high_water_mark = 10000;     ///< messages; a backstop behind our own byte bounds
   int receive_high_water_mark = 10000;
-  size_t queued_bytes_per_link = 64u << 20;  ///< unsent bytes of one link; send() is false beyond
-  int max_sockets = 4096;                    ///< a link takes two, a listener one
+  size_t queued_bytes_per_link = 64u << 20;   ///< unsent bytes of one link; send() is false beyond
+  size_t queued_bytes_incoming = 512u << 20;  ///< the same of all incoming links together
+  int max_sockets = 4096;                     ///< a link takes two, a listener one
 };
 
 /// Everything but wake() belongs to the thread that calls wait().

@@ -91,6 +91,47 @@ TEST_F(CatalogTest, ACreationPlannedFromAnOlderCatalogIsVoid) {
   EXPECT_EQ(catalog_.topic_named("late"), nullptr);
 }
 
+wire::catalog::RestartCreation restart(uint64_t creation, uint64_t first_uid, uint64_t next) {
+  return {topic_id(1), 0, creation, orders(first_uid, next).partitions[0]};
+}
+
+TEST_F(CatalogTest, ACreationThatBeginsAnewForgetsWhatWasMade) {
+  apply(orders(4, 1));
+  apply(wire::catalog::ReplicaCreated{Uid{4}, store(1), 1});
+
+  apply(restart(1, 7, 2));
+  apply(wire::catalog::ReplicaCreated{Uid{5}, store(2), 1});
+  apply(wire::catalog::ReplicaCreated{Uid{6}, store(3), 1});
+
+  const CatalogPartition& partition = catalog_.topic_named("orders")->partitions[0];
+  EXPECT_EQ(partition.creation, 2u);
+  EXPECT_TRUE(partition.made.empty());
+  EXPECT_EQ(catalog_.next_uid(), Uid{10});
+}
+
+TEST_F(CatalogTest, ACreatedPartitionNeverBeginsAnew) {
+  apply(orders(4, 1));
+  for (uint8_t i = 1; i <= 3; ++i) {
+    apply(wire::catalog::ReplicaCreated{Uid{3u + i}, store(i), 1});
+  }
+
+  apply(restart(1, 7, 2));
+
+  EXPECT_EQ(catalog_.topic_named("orders")->partitions[0].creation, 1u);
+}
+
+TEST_F(CatalogTest, OnlyThePresentCreationBeginsAnewAndOnlyUnderFreshNumbers) {
+  apply(orders(4, 1));
+  apply(restart(9, 7, 2));
+  apply(restart(1, 6, 2));
+  EXPECT_EQ(catalog_.topic_named("orders")->partitions[0].creation, 1u);
+
+  apply(restart(1, 7, 2));
+  apply(restart(1, 10, 3));
+
+  EXPECT_EQ(catalog_.topic_named("orders")->partitions[0].creation, 2u);
+}
+
 TEST_F(CatalogTest, ATombstoneWaitsForEveryStoreAndThenGoes) {
   apply(orders(4, 1));
   apply(wire::catalog::DeleteTopic{topic_id(1)});

@@ -362,13 +362,15 @@ TEST(ProducerCore, HoldsRequestsPerLeaderDown) {
   EXPECT_EQ(ProducerTester::values(producer.world.inbox.back()), "c|d");
 }
 
-TEST(ProducerCore, HasOneRequestPerPartitionUnlessTold) {
+TEST(ProducerCore, SendsAllAgainFromTheFirstRefusedRequestOfAPartition) {
   ProducerTester producer(plain(), 2, {});
   for (const char* value : {"a", "b", "c"}) producer.send_alone(value);
-  ASSERT_EQ(producer.world.inbox.size(), 1u);
-  producer.send_alone("other", 1);
-  EXPECT_EQ(producer.world.inbox.size(), 2u) << "another partition of the leader goes on";
+  ASSERT_EQ(producer.world.inbox.size(), 3u) << "one partition has several requests under way";
 
+  producer.fail(producer.world.take(), strandlog::Code::kBusy);
+  producer.world.pass_ms(100);
+  ASSERT_EQ(producer.world.inbox.size(), 2u) << "nothing goes out before all are answered";
+  producer.fail(producer.world.take(), strandlog::Code::kBusy);
   producer.fail(producer.world.take(), strandlog::Code::kBusy);
   producer.world.pass_ms(100);
 

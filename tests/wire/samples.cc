@@ -210,7 +210,9 @@ std::vector<catalog::Command> sample_commands() {
           catalog::DeleteTopic{},
           catalog::DeleteTopic{uuid<TopicId>(1)},
           catalog::ReplicaDestroyed{},
-          catalog::ReplicaDestroyed{{1}, uuid<StoreId>(2)}};
+          catalog::ReplicaDestroyed{{1}, uuid<StoreId>(2)},
+          catalog::RestartCreation{},
+          catalog::RestartCreation{uuid<TopicId>(1), 2, 3, {uuid<GroupId>(4), 5, replicas(30)}}};
 }
 
 std::vector<catalog::Row> sample_catalog_rows() {

@@ -55,6 +55,16 @@ struct ReplicaDestroyed {
   }
 }
 
+struct RestartCreation {
+  topic :group {
+    a @0 :UInt64;
+    b @1 :UInt64;
+  }
+  partition @2 :UInt32;
+  creation @3 :UInt64;
+  next @4 :CreateTopic.Partition;
+}
+
 struct Command {
   kind @0 :Common.RootKind;
   version @1 :UInt16;
@@ -66,6 +76,7 @@ struct Command {
     replicaCreated @6 :ReplicaCreated;
     deleteTopic @7 :DeleteTopic;
     replicaDestroyed @8 :ReplicaDestroyed;
+    restartCreation @9 :RestartCreation;
   }
 }
 
