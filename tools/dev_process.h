@@ -21,7 +21,8 @@ struct ProcessId {
 
 enum class ProcessState { kGone, kRunning, kPaused };
 
-/// kGone also for a zombie, and for a number that belongs to another process by now.
+/// kGone also for a zombie, and for a number that belongs to another process by now; not before the
+/// last thread has ended, for until then its files and locks are held.
 ProcessState process_state(const ProcessId& process);
 
 /// Reads the start time of a live process. kNotFound when there is none.

@@ -44,6 +44,29 @@ TEST(DevProcess, StartsApartAndSeesEveryState) {
   EXPECT_EQ(send_signal(*process, SIGTERM).error().code, Code::kNotFound);
 }
 
+TEST(DevProcess, IsNotGoneWhileAThreadOutlivesTheFirst) {
+  TempDirectory directory;
+  const auto process =
+      start_detached({"/bin/sh", "-c",
+                      "exec python3 -c 'import ctypes, threading, time\n"
+                      "threading.Thread(target=time.sleep, args=(100,), daemon=True).start()\n"
+                      "ctypes.CDLL(None).pthread_exit(None)'"},
+                     directory / "log");
+  ASSERT_TRUE(process.ok()) << process.error().text;
+  const std::string status = "/proc/" + std::to_string(process->pid) + "/status";
+  const auto first_thread_ended = [&] {
+    const auto text = read_file(status);
+    return text.ok() && text->find("State:\tZ") != std::string::npos;
+  };
+  const int64_t most_polls = 10'000'000;
+  for (int64_t i = 0; i < most_polls && !first_thread_ended(); ++i) sched_yield();
+  ASSERT_TRUE(first_thread_ended());
+  EXPECT_EQ(process_state(*process), ProcessState::kRunning);
+
+  ASSERT_TRUE(send_signal(*process, SIGKILL).ok());
+  EXPECT_TRUE(wait_gone(*process, milliseconds{10000}));
+}
+
 TEST(DevProcess, NeverTakesANumberWithAnotherStartTimeForItsOwn) {
   auto self = identify(::getpid());
   ASSERT_TRUE(self.ok());
