@@ -11,6 +11,7 @@ import argparse
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -42,8 +43,13 @@ def rows_of(name):
 def run(name, rows, environment):
     """The rows of one script: [{row, held, seconds, figures}]."""
     with tempfile.NamedTemporaryFile("r", prefix="strandlog-accept.") as notes:
-        subprocess.run([*script(name), *rows], env={**environment, "E2E_REPORT": notes.name},
-                       check=False)  # its rows say how they ended
+        with subprocess.Popen([*script(name), *rows],
+                              env={**environment, "E2E_REPORT": notes.name}) as process:
+            try:
+                process.wait()  # its rows say how they ended
+            except BaseException:
+                process.terminate()
+                raise
         done = []
         for line in map(json.loads, notes):
             if "row" in line:
@@ -81,6 +87,8 @@ def table(rows):
 
 def main():
     asked = options()
+    # The script that runs stops its brokers, then this ends.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     known = {name: rows_of(name) for name in SCRIPTS}
     if asked.list:
         print("\n".join(row for rows in known.values() for row in rows))

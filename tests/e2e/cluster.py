@@ -8,6 +8,7 @@ import json
 import os
 import random
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -112,7 +113,8 @@ class Cluster:
     def __exit__(self, kind, error, trace):
         subprocess.run([self.tool, "dev", "down", "--dir", self.dir], env=self.env,
                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=DEADLINE)
-        if error is None:
+        interrupted = isinstance(error, (KeyboardInterrupt, SystemExit))  # nobody will look at it
+        if error is None or interrupted:
             shutil.rmtree(self.work)
             return
         for i in range(1, self.brokers + 1):
@@ -284,6 +286,8 @@ def main(rows):
     if names == ["--list"]:
         print("\n".join(rows))
         return
+    # So that an end from outside leaves no brokers behind either.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     failed = []
     for name in names:
         print(f"== {name}", flush=True)
