@@ -32,4 +32,4 @@ accept bench fuzz:
 	else echo "$@: not built yet: see docs/STATUS.md" >&2; exit 2; fi
 
 clean:
-	rm -rf build build-dev build-tsan
+	rm -rf build build-dev build-tsan build-fuzz

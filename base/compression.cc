@@ -5,9 +5,11 @@
 #include <snappy.h>
 #include <zlib.h>
 #include <zstd.h>
+#include <zstd_errors.h>
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <memory>
 #include <string>
 
@@ -136,6 +138,13 @@ Result<ByteVector> gzip_decompress(ByteView packed, size_t max_bytes) {
 // ---------------------------------------------------------------------------------------- zstd
 
 constexpr int kZstdLevel = 3;
+// A frame may ask its reader for a window of up to 128 MiB before it gives a single byte. Those of
+// 8 MiB every reader must know (RFC 8878), larger ones only make sense below a larger bound.
+constexpr int kZstdWindowLog = 23;
+
+int largest_window_log(size_t max_bytes) {
+  return std::max(kZstdWindowLog, static_cast<int>(std::bit_width(max_bytes)));
+}
 
 Result<ByteVector> zstd_compress(ByteView raw) {
   ByteVector packed(ZSTD_compressBound(raw.size()));
@@ -148,12 +157,17 @@ Result<ByteVector> zstd_compress(ByteView raw) {
 Result<ByteVector> zstd_decompress(ByteView packed, size_t max_bytes) {
   std::unique_ptr<ZSTD_DCtx, size_t (*)(ZSTD_DCtx*)> context(ZSTD_createDCtx(), ZSTD_freeDCtx);
   if (context == nullptr) return library_failed(Codec::kZstd, "no decompression context");
+  ZSTD_DCtx_setParameter(context.get(), ZSTD_d_windowLogMax, largest_window_log(max_bytes));
   BoundedOutput output(first_guess(packed), max_bytes);
   ZSTD_inBuffer in{packed.data(), packed.size(), 0};
   while (true) {
     MutableByteView room = output.room();
     ZSTD_outBuffer out{room.data(), room.size(), 0};
     size_t left = ZSTD_decompressStream(context.get(), &out, &in);
+    if (ZSTD_getErrorCode(left) == ZSTD_error_frameParameter_windowTooLarge) {
+      return Error{Code::kTooLarge, "zstd data: its window is larger than 2^" +
+                                        std::to_string(largest_window_log(max_bytes)) + " bytes"};
+    }
     if (ZSTD_isError(left) != 0) return damaged(Codec::kZstd, ZSTD_getErrorName(left));
     if (!output.fill(out.pos)) return output.too_large(Codec::kZstd);
     if (left == 0 && in.pos == in.size) return output.take();

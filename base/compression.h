@@ -42,8 +42,9 @@ Result<std::vector<uint8_t>> compress(Codec codec, ByteView raw);
 /// The bytes that were compressed; gzip, lz4 and zstd frames may follow one another. Snappy is read
 /// with or without xerial framing.
 /// kCorruptBatch when `packed` is damaged, cut short, empty or has anything after its last frame;
-/// kTooLarge when it holds more than `max_bytes`. Never allocates more than about twice `max_bytes`
-/// for output, and that only as output really appears.
+/// kTooLarge when it holds more than `max_bytes`, or is zstd with a window larger than 8 MiB and
+/// twice `max_bytes`. Never allocates more than about twice `max_bytes` for output, and that only as
+/// output really appears; zstd's window comes on top.
 Result<std::vector<uint8_t>> decompress(Codec codec, ByteView packed, size_t max_bytes);
 
 }  // namespace strandlog

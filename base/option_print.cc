@@ -63,18 +63,42 @@ std::string value_text(const OptionValue& value) {
   return out;
 }
 
+// As it is, or between quotes when a file would not give it back.
+std::string ini_value(const std::string& text) {
+  constexpr std::string_view kBlanks = " \t\r";
+  const bool bare = text.empty() ||
+                    (text.front() != '"' && text.front() != '#' &&
+                     kBlanks.find(text.front()) == std::string_view::npos &&
+                     kBlanks.find(text.back()) == std::string_view::npos &&
+                     text.find('\n') == std::string::npos && text.find(" #") == std::string::npos);
+  if (bare) return text;
+  std::string out = "\"";
+  for (const char c : text) {
+    if (c == '"' || c == '\\') out += '\\';
+    out += c == '\n' ? "\\n" : c == '\r' ? "\\r" : c == '\t' ? "\\t" : std::string(1, c);
+  }
+  return out + "\"";
+}
+
+// Comments end with their line.
+std::string one_line(std::string text) {
+  std::replace_if(
+      text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20; }, '?');
+  return text;
+}
+
 std::string ini_line(const Option& option, const OptionValue* value) {
   std::string about = std::string(type_name(option.type));
   if (const auto range = range_of(option); !range.empty()) about += ", " + range;
   if (!option.unit.empty()) about += ", " + option.unit;
-  if (value != nullptr) about += "; from " + value->where;
+  if (value != nullptr) about += "; from " + one_line(value->where);
   std::string out = "# " + option.help + "\n# (" + about + ")\n";
   if (value == nullptr) return out + "# " + option.name + " =\n\n";
   if (option.type == OptionType::kRepeated) {
-    for (const auto& text : value->texts) out += option.name + " = " + text + "\n";
+    for (const auto& text : value->texts) out += option.name + " = " + ini_value(text) + "\n";
     return out + "\n";
   }
-  return out + option.name + " = " + value_text(*value) + "\n\n";
+  return out + option.name + " = " + ini_value(value_text(*value)) + "\n\n";
 }
 
 std::string json_line(const Option& option, const OptionValue* value) {

@@ -44,6 +44,40 @@ std::string_view without_comment(std::string_view line) {
   return trimmed(line.substr(0, line.find(" #")));
 }
 
+// What stands between double quotes at the front of `text`; `rest` is what follows them.
+std::optional<std::string> unquoted(std::string_view text, std::string_view& rest) {
+  std::string value;
+  for (size_t i = 1; i < text.size(); ++i) {
+    if (text[i] == '"') {
+      rest = text.substr(i + 1);
+      return value;
+    }
+    if (text[i] != '\\') {
+      value += text[i];
+      continue;
+    }
+    if (++i == text.size()) break;
+    switch (text[i]) {
+      case 'n':
+        value += '\n';
+        break;
+      case 'r':
+        value += '\r';
+        break;
+      case 't':
+        value += '\t';
+        break;
+      case '"':
+      case '\\':
+        value += text[i];
+        break;
+      default:
+        return std::nullopt;
+    }
+  }
+  return std::nullopt;
+}
+
 po::options_description describe(const OptionTable& table) {
   po::options_description description;
   for (const auto& option : table) {
@@ -141,7 +175,8 @@ class OptionParser {
     std::string section;
     for (size_t line_number = 1; !text.empty(); ++line_number) {
       const size_t end = std::min(text.find('\n'), text.size());
-      const auto line = without_comment(text.substr(0, end));
+      const auto whole = trimmed(text.substr(0, end));
+      const auto line = without_comment(whole);
       text.remove_prefix(std::min(end + 1, text.size()));
       const std::string where = name + ":" + std::to_string(line_number);
       if (line.empty()) continue;
@@ -150,12 +185,13 @@ class OptionParser {
         section = std::string(trimmed(line.substr(1, line.size() - 2)));
         continue;
       }
-      TRY(parse_line(section, line, where));
+      TRY(parse_line(section, line, whole, where));
     }
     return {};
   }
 
-  Result<void> parse_line(const std::string& section, std::string_view line,
+  /// `whole` is `line` with its comment: quotes may hold what looks like one.
+  Result<void> parse_line(const std::string& section, std::string_view line, std::string_view whole,
                           const std::string& where) {
     const auto equals = line.find('=');
     if (equals == std::string_view::npos)
@@ -165,7 +201,16 @@ class OptionParser {
     const Option* option = option_named(table_, full);
     if (option == nullptr)
       return bad(where + ": no option \"" + full + "\"" + did_you_mean(full, names_of(table_)));
-    return add(*option, std::string(trimmed(line.substr(equals + 1))), Origin::kFile, where);
+    const auto quoted = trimmed(whole.substr(equals + 1));
+    if (!quoted.starts_with('"'))
+      return add(*option, std::string(trimmed(line.substr(equals + 1))), Origin::kFile, where);
+    std::string_view rest;
+    const auto value = unquoted(quoted, rest);
+    rest = trimmed(rest);
+    if (!value || !(rest.empty() || rest.starts_with('#')))
+      return bad(where + ": " + full + " wants its text between two double quotes, with \\\" and " +
+                 "\\\\ for those characters in it");
+    return add(*option, *value, Origin::kFile, where);
   }
 
   Result<void> add(const Option& option, const std::string& text, Origin origin,

@@ -93,7 +93,8 @@ struct OptionSources {
 /// file), a missing or misshapen value, a value out of range, or a key given twice. Names are never
 /// abbreviated. A list given by a stronger source replaces the weaker one's whole.
 /// INI: `key = value` with the dotted name, or `[section]` and the rest of the name; lines that
-/// begin with # or ; and what follows " #" are comments.
+/// begin with # or ; and what follows " #" are comments. A value between double quotes is taken as it
+/// stands there, blanks and # included; in it \n, \r, \t, \" and \\ have their usual meanings.
 Result<OptionValues> parse_options(const OptionTable& table, const OptionSources& sources);
 
 /// The process's variables whose names begin with STRANDLOG_.

@@ -172,6 +172,19 @@ TEST(SnappyFraming, RefusesWhatIsCutOrFalse) {
               HasSubstr("false length"));
 }
 
+// A reader of zstd must hold a whole window in memory, and the frame alone says how large it is.
+TEST(Zstd, RefusesAFrameWhoseWindowIsFarBeyondTheBound) {
+  auto frame = [](int window_log) {
+    auto window = static_cast<uint8_t>((window_log - 10) << 3);
+    return std::vector<uint8_t>{0x28, 0xb5, 0x2f, 0xfd, 0x00, window, 0x09, 0x00, 0x00, 'x'};
+  };
+  EXPECT_TRUE(decompress(Codec::kZstd, frame(23), 1000).ok());
+  auto refused = decompress(Codec::kZstd, frame(27), 1000);
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(refused.error().code, Code::kTooLarge);
+  EXPECT_TRUE(decompress(Codec::kZstd, frame(27), size_t{64} << 20).ok());
+}
+
 TEST(Compression, RefusesACodecItDoesNotKnow) {
   Codec unknown = static_cast<Codec>(5);
 

@@ -111,6 +111,20 @@ TEST(Options, RefuseMisshapenFiles) {
               HasSubstr("f:2: broker.id is given twice"));
 }
 
+TEST(Options, TakeQuotedTextFromAFileAsItStands) {
+  const auto values = parsed({.file_name = "f",
+                              .file_text = "data.dir = \" /a #b\\n\\\"\\\\ \" # note\n"
+                                           "header = say \"no\" # note\nseeds = \"x:1,y:2\"\n"});
+  EXPECT_EQ(values.text("data.dir"), " /a #b\n\"\\ ");
+  EXPECT_THAT(values.list("header"), ElementsAre("say \"no\""));
+  EXPECT_THAT(values.list("seeds"), ElementsAre("x:1", "y:2"));
+  for (const char* text : {"\"x", "\"x\\", "\"x\\q\"", "\"x\" y"}) {
+    EXPECT_THAT(failure({.file_name = "f", .file_text = "data.dir = " + std::string(text)}),
+                HasSubstr("f:1: data.dir wants its text between two double quotes"))
+        << text;
+  }
+}
+
 TEST(Options, RefuseMisshapenValuesWithWhatIsAllowed) {
   EXPECT_THAT(failure({.arguments = {"--broker.id", "0"}}), HasSubstr("at least 1 is allowed"));
   EXPECT_THAT(failure({.arguments = {"--broker.id", "1001"}}), HasSubstr("at most 1000"));
@@ -164,6 +178,20 @@ TEST(OptionPrint, WritesAnIniThatParsesBackToTheSame) {
     ASSERT_EQ(again.has(option.name), values.has(option.name)) << option.name;
     if (!values.has(option.name)) continue;
     EXPECT_EQ(again.find(option.name)->texts, values.find(option.name)->texts) << option.name;
+  }
+}
+
+TEST(OptionPrint, WritesAnIniThatParsesBackWhateverTheTextHolds) {
+  for (const char* text :
+       {" a", "a ", "a #b", "#a", "a\nacks = 0", "\"a\"", "\"", "a\\n", "\r", ""}) {
+    const auto values = parsed({.arguments = {"--data.dir", text, "--header", text},
+                                .file_name = "f\nacks = 0\n",
+                                .file_text = "sync.delay = 7"});
+    const auto printed = print_options(table(), values, OptionFormat::kIni);
+    const auto again = parsed({.file_name = "again", .file_text = printed});
+    EXPECT_EQ(again.text("data.dir"), text) << printed;
+    EXPECT_THAT(again.list("header"), ElementsAre(text));
+    EXPECT_EQ(again.text("acks"), "all");
   }
 }
 

@@ -1,55 +1,24 @@
-// Decodes, encodes and decodes again.
+// The table of all fuzz targets.
 #include "tests/fuzz/entries.h"
 
-#include "wire/codec.h"
-#include "wire/frame.h"
-
 namespace strandlog::fuzz {
-namespace {
-
-template <class Decode>
-void round_trip(ByteView frame, Decode decode) {
-  auto value = decode(frame);
-  if (!value.ok()) return;
-  Bytes again = wire::encode(*value);
-  if (again.size() > wire::kMaxControlFrame) return;  // shared parts may unfold beyond the limit
-  auto back = decode(again);
-  CHECK(back.ok() && *back == *value);
-}
-
-/// Behind the checksum a fuzzer would never get by itself: the input's own header is replaced.
-std::vector<uint8_t> resealed(ByteView input) {
-  std::vector<uint8_t> frame(input.begin(), input.end());
-  if (frame.size() >= wire::kFrameHeader) wire::seal_frame(frame);
-  return frame;
-}
-
-template <auto kDecode>
-void feed(ByteView input) {
-  round_trip(input, kDecode);
-  round_trip(resealed(input), kDecode);
-}
-
-void feed_frame(ByteView input) {
-  (void)wire::open_frame(input).ok();
-  auto frame = resealed(input);
-  auto flat = wire::open_frame(frame);
-  if (flat.ok()) CHECK(flat->size() + wire::kFrameHeader == frame.size());
-}
-
-}  // namespace
 
 const std::vector<Target>& targets() {
-  static const std::vector<Target> kTargets = {
-      {"frame", feed_frame},
-      {"request", feed<wire::decode_request>},
-      {"answer", feed<wire::decode_answer>},
-      {"peer_message", feed<wire::decode_peer_message>},
-      {"command", feed<wire::decode_command>},
-      {"catalog_row", feed<wire::decode_catalog_row>},
-      {"founding_document", feed<wire::decode_founding_document>},
-      {"configuration", feed<wire::decode_configuration>},
-      {"remembered_stores", feed<wire::decode_remembered_stores>}};
+  static const std::vector<Target> kTargets = {{"frame", feed_frame},
+                                               {"request", feed_request},
+                                               {"answer", feed_answer},
+                                               {"peer_message", feed_peer_message},
+                                               {"command", feed_command},
+                                               {"catalog_row", feed_catalog_row},
+                                               {"founding_document", feed_founding_document},
+                                               {"configuration", feed_configuration},
+                                               {"remembered_stores", feed_remembered_stores},
+                                               {"batch", feed_batch},
+                                               {"codecs", feed_codecs},
+                                               {"entry", feed_entry},
+                                               {"journal", feed_journal},
+                                               {"segment", feed_segment},
+                                               {"options", feed_options}};
   return kTargets;
 }
 

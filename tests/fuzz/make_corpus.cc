@@ -1,8 +1,10 @@
-// Writes the seed corpora from the sample values: make_fuzz_corpus FOLDER.
+// Writes the seed corpora from sample values: make_fuzz_corpus FOLDER.
 #include <filesystem>
 #include <fstream>
 #include <iostream>
+#include <map>
 
+#include "tests/fuzz/seeds.h"
 #include "tests/wire/samples.h"
 #include "wire/codec.h"
 
@@ -19,7 +21,18 @@ void write(const std::filesystem::path& folder, const Samples& samples) {
   }
 }
 
+void write_more(const std::filesystem::path& root) {
+  std::map<std::string, size_t> written;
+  for (const fuzz::Seed& seed : fuzz::more_seeds()) {
+    std::filesystem::create_directories(root / seed.target);
+    std::string name = "seed-" + std::to_string(written[seed.target]++);
+    std::ofstream out(root / seed.target / name, std::ios::binary);
+    out << text_of(seed.bytes);
+  }
+}
+
 void write_all(const std::filesystem::path& root) {
+  write_more(root);
   write(root / "frame", sample_configurations());
   write(root / "request", sample_requests());
   write(root / "answer", sample_answers());

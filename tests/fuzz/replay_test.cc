@@ -6,12 +6,14 @@
 #include <fstream>
 #include <iterator>
 
+#include "base/log.h"
 #include "tests/fuzz/entries.h"
 
 namespace strandlog::fuzz {
 namespace {
 
 TEST(FuzzReplay, EveryCorpusFileIsHandled) {
+  set_log_level(LogLevel::kError);
   for (const Target& target : targets()) {
     std::vector<std::filesystem::path> files;
     for (const auto& file :

@@ -1,0 +1,13 @@
+// What must hold for a store on any disk whatsoever.
+#pragma once
+
+#include "tests/fuzz/sample_store.h"
+
+namespace strandlog::fuzz {
+
+/// Inspects and opens it, reads every replica in service, writes to it, opens it again. An error
+/// must be of a kind that names damage; what is served must be whole. `allowed`, when set: what
+/// replicas in service hold must all have been durable together in one of these.
+void check_store(const store::FakeDisk& disk, const std::vector<Snapshot>* allowed);
+
+}  // namespace strandlog::fuzz
