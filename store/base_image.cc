@@ -2,6 +2,7 @@
 #include "store/base_image.h"
 
 #include "store/codec.h"
+#include "store/segment_format.h"
 
 namespace strandlog::store {
 namespace {
@@ -110,7 +111,50 @@ void get_state(FieldReader& r, ReplicaState& s) {
   }
 }
 
+// ------------------------------------------------------------------------------- contradictions
+
+// Far above what any log reaches, far below where sums would wrap.
+constexpr uint64_t kMaxNumber = uint64_t{1} << 62;
+
+bool terms_fit(const ReplicaState& s) {
+  if (s.last == s.start.index) return s.terms.empty();
+  if (s.terms.empty() || s.terms.front().first != s.start.index.plus(1)) return false;
+  TermStart before{s.start.index, s.start.term};
+  for (const TermStart& t : s.terms) {
+    bool first = &t == &s.terms.front();
+    if (t.first <= before.first || t.term < before.term) return false;
+    if (!first && t.term == before.term) return false;
+    before = t;
+  }
+  return before.first <= s.last;
+}
+
+bool segments_fit(const ReplicaState& s, const std::vector<SegmentRange>& segments) {
+  LogPoint end{s.start.index, s.start.term, s.start.offset, s.start.chain, 0};
+  for (const SegmentRange& range : segments) {
+    if (range.first.value == 0 || range.end.index < range.first) return false;
+    if (range.end_position < kSegmentHeaderBytes || range.end_position >= kMaxNumber) return false;
+    bool first = &range == &segments.front();
+    if (first && range.first > end.index.plus(1)) return false;  // a trim may lie inside it
+    if (!first && range.first != end.index.plus(1)) return false;
+    if (!first && range.base_offset != end.next_offset) return false;
+    end = range.end;
+  }
+  return end.index == s.last && end.next_offset == s.next_offset && end.chain == s.chain;
+}
+
 }  // namespace
+
+std::optional<std::string> contradiction_of(const ImageReplica& replica) {
+  const ReplicaState& s = replica.state;
+  if (s.fault) return std::nullopt;
+  std::string log =
+      "entries " + std::to_string(s.start.index.value + 1) + " to " + std::to_string(s.last.value);
+  if (s.last < s.start.index || s.last.value >= kMaxNumber) return "no log has " + log;
+  if (!terms_fit(s)) return "its terms do not fit " + log;
+  if (!segments_fit(s, replica.segments)) return "its segments do not hold " + log;
+  return std::nullopt;
+}
 
 std::vector<uint8_t> encode_image_replica(const ImageReplica& replica) {
   FieldWriter w;

@@ -2,6 +2,7 @@
 // image. Every byte: store/format.md, "Item payloads".
 #pragma once
 
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -13,6 +14,10 @@ namespace strandlog::store {
 std::vector<uint8_t> encode_image_replica(const ImageReplica& replica);
 /// kCorruption when it cannot have been written by encode_image_replica().
 Result<ImageReplica> decode_image_replica(ByteView payload);
+
+/// Why a store in good order cannot have written this part, if so: start, terms, segments and end
+/// do not make one log. Of a faulty replica nothing is asked.
+std::optional<std::string> contradiction_of(const ImageReplica& replica);
 
 std::vector<uint8_t> encode_made(const ReplicaSpec& spec, ByteView configuration);
 struct Made {

@@ -69,6 +69,12 @@ static_assert(kItemAtExtra + sizeof(uint64_t) == kItemBytes);
 constexpr size_t kEntryAtBodyBytes = 12;
 constexpr size_t kEntryAtBodyCrc = 16;
 
+// Numbers that count for a store's whole life. Nobody gets this far, so one more always exists.
+constexpr uint64_t kMaxNumber = uint64_t{1} << 62;
+
+// Kinds from here on share the last bit of RepeatedItem::kinds.
+constexpr unsigned kLastKindBit = 31;
+
 Error damaged(std::string what) { return {Code::kCorruption, "journal: " + std::move(what)}; }
 
 // The CRC of `bytes` with the four at `hole` taken as zero.
@@ -107,6 +113,10 @@ Result<JournalFileHeader> decode_header_page(ByteView page, const StoreId& store
   header.salt = load_le<uint64_t>(p + kFileAtSalt);
   header.boot_epoch = BootEpoch{load_le<uint64_t>(p + kFileAtBootEpoch)};
   header.file_bytes = load_le<uint64_t>(p + kFileAtFileBytes);
+  if (header.sequence >= kMaxNumber || header.boot_epoch.value >= kMaxNumber) {
+    return damaged("file header of use " + std::to_string(header.sequence) + " in start " +
+                   std::to_string(header.boot_epoch.value));
+  }
   return header;
 }
 
@@ -252,8 +262,15 @@ Result<RoundFixed> decode_round_fixed(ByteView page, const JournalFileHeader& fi
   bool sane = f.head_bytes == round_head_bytes(f.item_count, f.repeat_count) &&
               f.payload_at >= f.head_bytes && f.total_bytes >= f.payload_at &&
               f.total_bytes % kPageBytes == 0 && f.total_bytes > 0 &&
-              f.total_bytes <= kMaxRoundBytes && f.number.value > f.previous.value;
+              f.total_bytes <= kMaxRoundBytes;
   if (!sane) return damaged("round " + std::to_string(f.number.value) + " has impossible lengths");
+  bool first = f.previous.value == 0 && f.before_previous.value == 0;
+  bool ascending = f.number > f.previous && (first || f.previous > f.before_previous);
+  if (!ascending || f.number.value >= kMaxNumber || f.boot_epoch.value >= kMaxNumber) {
+    return damaged("round " + std::to_string(f.number.value) + " cannot follow round " +
+                   std::to_string(f.previous.value) + " and that one round " +
+                   std::to_string(f.before_previous.value));
+  }
   return f;
 }
 
@@ -287,7 +304,7 @@ std::vector<RepeatedItem> repeat_of(const std::vector<Item>& items) {
     }
     RepeatedItem& r = merged[item.uid];
     r.uid = item.uid;
-    r.kinds |= 1u << static_cast<unsigned>(item.kind);
+    r.kinds |= 1u << std::min(static_cast<unsigned>(item.kind), kLastKindBit);
     r.term = std::max(r.term, item.term);
     if (item.kind == ItemKind::kEntries || item.kind == ItemKind::kEntriesInSegment) {
       r.first = r.last.value == 0 ? item.first : std::min(r.first, item.first);

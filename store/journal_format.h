@@ -71,7 +71,7 @@ constexpr size_t kItemBytes = 64;
 /// What the previous round did to one replica, told again in case its head is lost.
 struct RepeatedItem {
   Uid uid;
-  uint32_t kinds = 0;  ///< bit k: an item of kind k
+  uint32_t kinds = 0;  ///< bit k: an item of kind k; bit 31: or of a higher one
   Index first, last;   ///< of all its entries
   Term term;           ///< highest named
   bool operator==(const RepeatedItem&) const = default;

@@ -121,11 +121,12 @@ Result<ByteView> PageReader::page(uint64_t position) {
 
 Result<ByteView> read_round(Disk& disk, const JournalScan& scan, const ScannedRound& round,
                             std::optional<Pages>& memory) {
-  uint64_t bytes = round.fixed.total_bytes;
+  const ScannedFile& from = scan.files[round.file];
+  uint64_t bytes =
+      std::min<uint64_t>(round.fixed.total_bytes, page_up(from.bytes - round.position));
   if (!memory || memory->size() < bytes) memory.emplace(bytes);
   MutableByteView into = memory->view().first(bytes);
-  FileHandle file = scan.files[round.file].handle;
-  ASSIGN(uint64_t got, read_around_damage(disk, file, round.position, into));
+  ASSIGN(uint64_t got, read_around_damage(disk, from.handle, round.position, into));
   return ByteView(into.first(got));
 }
 

@@ -67,7 +67,7 @@ class PageReader {
   uint64_t begin_ = 0, end_ = 0;
 };
 
-/// Reads a whole round into `memory`, which grows as needed. Blocks.
+/// Reads a whole round, or what the file has of it, into `memory`, which grows as needed. Blocks.
 Result<ByteView> read_round(Disk& disk, const JournalScan& scan, const ScannedRound& round,
                             std::optional<Pages>& memory);
 

@@ -103,8 +103,9 @@ Result<void> Recovery::find_images() {
     if (!loaded.ok()) continue;
     for (const Item& item : loaded->head.items) {
       if (item.kind != ItemKind::kImageBegin) continue;
-      images_.push_back(
-          {link, RoundNumber{item.first.value}, is_whole(loaded->head, loaded->bytes)});
+      RoundNumber shows{item.first.value};
+      bool whole_image = shows < round->fixed.number && is_whole(loaded->head, loaded->bytes);
+      images_.push_back({link, shows, whole_image});
       if (images_.back().whole) ++whole;
     }
   }

@@ -122,13 +122,18 @@ Result<void> Redo::apply_item(const Item& item, ByteView payload) {
 }
 
 Result<void> Redo::apply_made(const Item& item, ByteView payload) {
+  if (item.uid.value == 0) return Error{Code::kUnsupported, "journal: made uid 0"};
   auto made = decode_made(payload);
   if (!made.ok() || made->spec.uid != item.uid) {
     table_.set_fault(item.uid, "journal: malformed made uid");
     return {};
   }
-  if (ReplicaLog* log = table_.find(item.uid)) {  // its first sign was damage
-    log->state().spec = made->spec;
+  if (ReplicaLog* log = table_.find(item.uid)) {
+    if (log->in_service()) {
+      table_.set_fault(item.uid, "journal: made a second time");
+    } else {  // its first sign was damage
+      log->state().spec = made->spec;
+    }
     return {};
   }
   table_.add(made->spec).set_configuration(Index{0}, made->configuration);
@@ -145,7 +150,7 @@ void Redo::apply_entries(ReplicaLog& log, const Item& item, ByteView run) {
     return;
   }
   auto fits = log.check_run(run, headers_);
-  if (fits.ok() && !headers_.empty() && headers_.back().index != item.last) {
+  if (fits.ok() && (headers_.empty() || headers_.back().index != item.last)) {
     fits = Error{Code::kCorruption, "its last entry is not " + std::to_string(item.last.value)};
   }
   if (!fits.ok()) {

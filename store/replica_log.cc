@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "store/base_image.h"
+
 namespace strandlog::store {
 namespace {
 
@@ -18,15 +20,11 @@ Error broken(const ReplicaState& state, const EntryHeader& header, const std::st
 }  // namespace
 
 void ReplicaLog::restore(ImageReplica image) {
+  if (auto why = contradiction_of(image)) image.state.fault = "base image: " + *why;
   state_ = std::move(image.state);
   configurations_ = std::move(image.configurations);
   segments_ = std::move(image.segments);
   filed_to_ = state_.last;
-  Index covered = segments_.empty() ? state_.start.index : segments_.back().end.index;
-  if (covered != state_.last && !state_.fault) {
-    state_.fault = "base image: the log ends at entry " + std::to_string(state_.last.value) +
-                   ", its segments at " + std::to_string(covered.value);
-  }
   if (configurations_.empty()) return;
   state_.configuration = configurations_.back().value;
   state_.configuration_index = configurations_.back().index;

@@ -8,6 +8,9 @@
 namespace strandlog::store {
 namespace {
 
+// No file is longer; sums below it do not wrap.
+constexpr uint64_t kMaxEnd = uint64_t{1} << 62;
+
 constexpr uint64_t page_down(uint64_t position) { return position & ~(kPageBytes - 1); }
 
 SegmentPoint first_point(const SegmentRange& range) {
@@ -119,12 +122,20 @@ Result<void> SegmentWalk::check_end() const {
 
 Result<std::optional<SegmentWalk::Entry>> SegmentWalk::next() {
   while (!finished()) {
+    if (position_ >= file_.range.end_position || file_.range.end_position > kMaxEnd) {
+      return damaged("it lies behind " + std::to_string(file_.range.end_position) +
+                     ", where the entries should end");
+    }
     if (position_ < window_begin_ || position_ >= window_begin_ + window_.size()) return needs(1);
     size_t at = static_cast<size_t>(position_ - window_begin_);
     ByteView rest = window_.subspan(at);
     if (rest[0] == 0) {  // no entry begins so
       TRY(skip_padding(rest));
       continue;
+    }
+    if (position_ + kEntryHeaderBytes > file_.range.end_position) {
+      return damaged("no entry has room before " + std::to_string(file_.range.end_position) +
+                     ", where the entries should end");
     }
     if (rest.size() < kEntryHeaderBytes) return needs(kEntryHeaderBytes);
     auto decoded = decode_entry_header(rest, file_.group);

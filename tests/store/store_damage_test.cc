@@ -226,5 +226,81 @@ TEST(StoreDamage, LeavesAFaultyReplicaOutUntilItIsGivenUp) {
   EXPECT_EQ(again.store->replicas().at(Uid{2}).life, Life::kDead);
 }
 
+// ---- what no store writes, under right checksums
+
+// The round with a head changed by `change` and sealed anew.
+template <class Change>
+FakeDisk forged(FakeDisk disk, uint64_t number, Change change) {
+  auto scan = scan_journal(disk, test_store_id());
+  std::string path;
+  ScannedRound round = round_of(disk, number, &path);
+  auto bytes = disk.bytes_of(path);
+  const JournalFileHeader& file = *scan->files[round.file].header;
+  MutableByteView whole = MutableByteView(bytes).subspan(round.position, round.fixed.total_bytes);
+  RoundHead head = decode_round_head(whole, file).value();
+  change(head);
+  encode_round_head(head, file.salt, whole);
+  disk.put(path, bytes);
+  return disk;
+}
+
+TEST(StoreForgery, AnItemOfAnUnknownKindPutsItsReplicaOutOfService) {
+  for (int kind : {0, 16, 31, 32, 200}) {
+    Written written;
+    FakeDisk disk = forged(written.disk, written.second, [&](RoundHead& head) {
+      for (Item& item : head.items) {
+        if (item.kind == ItemKind::kHardState) item.kind = static_cast<ItemKind>(kind);
+      }
+    });
+    Opened opened(disk, "", {});
+    expect_intact_except(opened, written.model, {2});
+  }
+}
+
+TEST(StoreForgery, ARoundThatLeadsBackToItselfEndsTheSearch) {
+  Written written;
+  FakeDisk disk = forged(written.disk, written.notes,
+                         [&](RoundHead& head) { head.fixed.before_previous = head.fixed.number; });
+  std::string path;
+  ScannedRound lost = round_of(written.disk, written.second, &path);
+  Opened opened(disk, path, {lost.position});
+  ASSERT_TRUE(opened.error);
+  EXPECT_EQ(opened.error->code, Code::kCorruption);
+}
+
+TEST(StoreForgery, EntriesThatAreNotThereAreMissed) {
+  Written written;
+  FakeDisk disk = forged(written.disk, written.second, [&](RoundHead& head) {
+    for (Item& item : head.items) {
+      if (item.kind == ItemKind::kEntries) item.bytes = 0;
+    }
+  });
+  Opened opened(disk, "", {});
+  expect_intact_except(opened, written.model, {2});
+}
+
+TEST(StoreForgery, AReplicaMadeTwiceIsOutOfService) {
+  Written written;
+  std::string path;
+  ScannedRound made = round_of(written.disk, written.made, &path);
+  Item again;
+  forged(written.disk, written.made, [&](RoundHead& head) { again = head.items[1]; });
+  // The round's payload begins where the item says; the entries' round is given the same bytes.
+  auto bytes = written.disk.bytes_of(path);
+  ScannedRound second = round_of(written.disk, written.second, &path);
+  std::copy_n(bytes.begin() +
+                  static_cast<ptrdiff_t>(made.position + made.fixed.payload_at + again.position),
+              again.bytes,
+              bytes.begin() + static_cast<ptrdiff_t>(second.position + second.fixed.payload_at));
+  FakeDisk disk = written.disk;
+  disk.put(path, bytes);
+  disk = forged(disk, written.second, [&](RoundHead& head) {
+    head.items = {again};
+    head.items[0].position = 0;
+  });
+  Opened opened(disk, "", {});
+  expect_intact_except(opened, written.model, {2});
+}
+
 }  // namespace
 }  // namespace strandlog::store
