@@ -21,7 +21,6 @@ store::StoreOptions sample_store_options() {
   options.segment_bytes = 8u << 10;
   options.tail_cache_bytes = 32u << 10;
   options.round_bytes = 16u << 10;
-  options.round_max_bytes = 64u << 10;
   options.reserve_bytes = 0;
   return options;
 }
