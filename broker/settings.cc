@@ -70,7 +70,7 @@ OptionTable daemon_options() {
       bytes_option("tail.cache.bytes", "64MiB", kMiB, 64 * 1024 * kMiB,
                    "recent entries kept in memory for readers"),
       bytes_option("journal.file.bytes", "16MiB", 1 * kMiB, 1024 * kMiB, "size of a journal file"),
-      bytes_option("journal.max.bytes", "256MiB", 4 * kMiB, 64 * 1024 * kMiB,
+      bytes_option("journal.max.bytes", "256MiB", 16 * kMiB, 64 * 1024 * kMiB,
                    "size of all journal files together"),
       bytes_option("segment.bytes", "64MiB", 1 * kMiB, 1024 * kMiB, "a segment ends at this size"),
       bytes_option("disk.reserve.bytes", "64MiB", 0, 1024 * 1024 * kMiB,
