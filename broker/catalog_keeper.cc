@@ -114,6 +114,7 @@ void CatalogKeeper::apply_entry(const EntryView& entry) {
 void CatalogKeeper::finish_run() {
   tables_.save(context_.catalog);
   reconcile();
+  if (registration()) next_duty_ = context_.now;
 }
 
 void CatalogKeeper::reconcile() {
