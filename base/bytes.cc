@@ -10,19 +10,19 @@ void join_pieces(std::vector<Bytes>& pieces, size_t most) {
   if (pieces.size() <= most) return;
   size_t total = 0;
   for (const Bytes& piece : pieces) total += piece.size();
-  // Every joined piece but the last is at least this long, so there are at most `most`.
-  const size_t enough = most == 1 ? total : total / (most - 1) + 1;
+  // Of two neighbours at least one is this long, so there are at most `most` (one: all in one).
+  const size_t enough = most == 1 ? total + 1 : 2 * total / (most - 1) + 1;
   std::vector<Bytes> joined;
   std::vector<uint8_t> open;
   auto close = [&] {
     if (!open.empty()) joined.push_back(Bytes::take(std::exchange(open, {})));
   };
   for (Bytes& piece : pieces) {
-    if (open.empty() && piece.size() >= enough) {
+    if (piece.size() >= enough) {
+      close();
       joined.push_back(std::move(piece));
       continue;
     }
-    if (open.empty()) open.reserve(enough + piece.size());
     open.insert(open.end(), piece.data(), piece.data() + piece.size());
     if (open.size() >= enough) close();
   }

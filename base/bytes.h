@@ -62,8 +62,9 @@ class Bytes {
   ByteView view_;
 };
 
-/// Joins neighbours by copying, the small ones only, until at most `most` (> 0) pieces are left.
-/// The bytes and their order stay; nothing happens when there are few enough.
+/// Joins neighbours by copying, the small ones only, until at most `most` (> 0) pieces are left,
+/// each joined one shorter than about four even shares. The bytes and their order stay; nothing
+/// happens when there are few enough.
 void join_pieces(std::vector<Bytes>& pieces, size_t most);
 
 }  // namespace strandlog

@@ -1,6 +1,8 @@
 // Answers made from the catalog, the leaders heard of and the local replicas; see admin.h.
 #include "broker/admin.h"
 
+#include <set>
+
 #include "base/version.h"
 
 namespace strandlog::broker {
@@ -19,11 +21,11 @@ void Admin::handle(const ReplyTo& to, const wire::MetadataRequest& request) {
     bool alive = id == context_.self.address.broker || context_.replicas.alive(id);
     answer.brokers.push_back({broker.address, alive});
   }
+  std::set<std::string> names(request.topics.begin(), request.topics.end());
   if (request.all) {
-    for (const auto& [id, topic] : context_.catalog.topics())
-      answer.topics.push_back(describe(topic));
+    for (const auto& [id, topic] : context_.catalog.topics()) names.insert(topic.name);
   }
-  for (const std::string& name : request.topics) {
+  for (const std::string& name : names) {
     if (const CatalogTopic* topic = context_.catalog.topic_named(name)) {
       answer.topics.push_back(describe(*topic));
       continue;

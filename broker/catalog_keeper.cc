@@ -268,7 +268,7 @@ Result<void> CatalogKeeper::propose(const wire::catalog::Command& command) {
     return Error{Code::kNotLeader, "this broker does not lead the catalog"};
   }
   Bytes body = wire::encode(command);
-  if (body.size() > wire::kMaxControlFrame) {
+  if (body.size() > wire::kMaxControlFrame - kEntryHeaderBytes) {
     return Error{Code::kTooLarge, "the catalog takes commands of at most " +
                                       std::to_string(wire::kMaxControlFrame) + " bytes, this has " +
                                       std::to_string(body.size()) + ": ask for fewer partitions"};

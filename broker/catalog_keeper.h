@@ -80,7 +80,10 @@ class CatalogKeeper {
   Result<void> propose(const wire::catalog::Command& command);
   void propose_once(const std::string& key, const wire::catalog::Command& command);
   void next_creation();
+  bool is_stuck(const CatalogPartition& partition) const;
   void restart_creations();
+  void propose_restarts(
+      const std::vector<std::pair<wire::TopicPartition, const CatalogPartition*>>& stuck);
   std::map<BrokerId, uint64_t> live_brokers() const;
   bool is_superseded(const store::ReplicaState& state) const;
   wire::catalog::CreateTopic::Partition numbered(const std::vector<BrokerId>& chosen, Uid uid,

@@ -10,6 +10,7 @@ namespace {
 
 constexpr size_t kMaxQueuedCreations = 1000;
 constexpr int64_t kLookMs = 1000;
+constexpr size_t kRestartsPerLook = 100;
 
 }  // namespace
 
@@ -76,12 +77,24 @@ std::map<BrokerId, uint64_t> CatalogKeeper::live_brokers() const {
   return load;
 }
 
+// Whom this creation waits for in vain: a store that was replaced, or that is not there.
+bool CatalogKeeper::is_stuck(const CatalogPartition& partition) const {
+  return std::any_of(partition.replicas.begin(), partition.replicas.end(),
+                     [&](const auto& replica) {
+                       if (partition.made.contains(replica.uid)) return false;
+                       bool here = replica.broker == context_.self.address.broker;
+                       return context_.catalog.is_lost(replica) ||
+                              (!here && !context_.replicas.alive(replica.broker));
+                     });
+}
+
 // A store that was replaced or stays away never reports its replica. After create.timeout such a
 // partition begins anew on brokers that are there; its old numbers are void from then on.
 void CatalogKeeper::restart_creations() {
   if (context_.now < next_look_) return;
   next_look_ = context_.now.plus_ms(kLookMs);
   std::map<uint64_t, Time> unfinished;
+  std::vector<std::pair<wire::TopicPartition, const CatalogPartition*>> stuck;
   for (const auto& [id, topic] : context_.catalog.topics()) {
     for (uint32_t number = 0; number < topic.partitions.size(); ++number) {
       const CatalogPartition& partition = topic.partitions[number];
@@ -89,16 +102,32 @@ void CatalogKeeper::restart_creations() {
       auto seen = unfinished_.find(partition.creation);
       Time since = seen == unfinished_.end() ? context_.now : seen->second;
       unfinished[partition.creation] = since;
-      if (context_.now < since.plus_ms(context_.config.create_timeout_ms)) continue;
-      auto next = place(live_brokers(), 1, static_cast<uint32_t>(partition.replicas.size()));
-      if (!next.ok()) continue;  // too few brokers: wait for more
-      wire::catalog::RestartCreation command{id, number, partition.creation, {}};
-      command.next =
-          numbered(next->front(), context_.catalog.next_uid(), context_.catalog.next_creation());
-      propose_once("restart " + std::to_string(partition.creation), command);
+      bool late = context_.now >= since.plus_ms(context_.config.create_timeout_ms);
+      if (late && stuck.size() < kRestartsPerLook && is_stuck(partition)) {
+        stuck.push_back({{id, number}, &partition});
+      }
     }
   }
   unfinished_ = std::move(unfinished);
+  if (!stuck.empty()) propose_restarts(stuck);
+}
+
+void CatalogKeeper::propose_restarts(
+    const std::vector<std::pair<wire::TopicPartition, const CatalogPartition*>>& stuck) {
+  std::map<BrokerId, uint64_t> load = live_brokers();
+  Uid uid = context_.catalog.next_uid();
+  uint64_t creation = context_.catalog.next_creation();
+  for (const auto& [where, partition] : stuck) {
+    auto places = place(load, 1, static_cast<uint32_t>(partition->replicas.size()));
+    if (!places.ok()) continue;  // too few brokers: wait for more
+    const std::vector<BrokerId>& chosen = places->front();
+    wire::catalog::RestartCreation command{where.topic, where.partition, partition->creation, {}};
+    command.next = numbered(chosen, uid, creation);
+    uid = uid.plus(chosen.size());
+    ++creation;
+    for (BrokerId broker : chosen) ++load[broker];
+    propose_once("restart " + std::to_string(partition->creation), command);
+  }
 }
 
 // One partition on these brokers under uids from `uid` on.

@@ -1,42 +1,44 @@
-// Sequences compare around their wrap at 2^31; see fence.h.
+// A floor per producer and partition, for those that ever failed; see fence.h.
 #include "broker/fence.h"
+
+#include <algorithm>
 
 #include "base/endian.h"
 #include "base/record_batch.h"
 
 namespace strandlog::broker {
 namespace {
-constexpr size_t kProducerIdAt = 43, kSequenceAt = 53;  // record_batch.h, BatchHeader
-
-bool is_behind(int32_t sequence, int32_t refused) {
-  uint32_t ahead = (static_cast<uint32_t>(sequence) - static_cast<uint32_t>(refused)) & 0x7fffffff;
-  return ahead != 0 && ahead < 0x40000000;
-}
+constexpr size_t kProducerIdAt = 43;  // record_batch.h, BatchHeader
 }  // namespace
 
-Sender sender_of(ByteView batch) {
-  if (batch.size() < kBatchHeaderBytes) return {};
-  return {static_cast<int64_t>(load_be<uint64_t>(batch.data() + kProducerIdAt)),
-          static_cast<int32_t>(load_be<uint32_t>(batch.data() + kSequenceAt))};
+int64_t producer_of(ByteView batch) {
+  if (batch.size() < kBatchHeaderBytes) return -1;
+  return static_cast<int64_t>(load_be<uint64_t>(batch.data() + kProducerIdAt));
 }
 
 bool Fence::admits(const wire::TopicPartition& where, const Sender& sender, Time now) {
-  auto found = closed_.find({where, sender.producer});
-  if (found == closed_.end()) return true;
-  if (now < found->second.until && is_behind(sender.sequence, found->second.sequence)) return false;
-  closed_.erase(found);
+  if (sender.producer < 0) return true;
+  auto found = floors_.find({where, sender.producer});
+  if (found != floors_.end() && sender.attempt < found->second.attempt) return false;
+  // First attempts need no memory: nothing came before them.
+  if (sender.attempt > 0) raise(where, sender.producer, sender.attempt, now);
   return true;
 }
 
 void Fence::close(const wire::TopicPartition& where, const Sender& sender, Time now) {
-  if (sender.producer < 0) return;
-  if (closed_.size() >= kMostFences) {
-    std::erase_if(closed_, [&](const auto& entry) { return entry.second.until <= now; });
-    if (closed_.size() >= kMostFences) closed_.erase(closed_.begin());
+  if (sender.producer >= 0) raise(where, sender.producer, sender.attempt + 1, now);
+}
+
+void Fence::raise(const wire::TopicPartition& where, int64_t producer, uint32_t attempt, Time now) {
+  if (floors_.size() >= kMostKept && now >= next_sweep_) {
+    next_sweep_ = now.plus_ms(kSweepMs);
+    std::erase_if(floors_,
+                  [&](const auto& entry) { return entry.second.used.plus_ms(kKeptMs) <= now; });
   }
-  Closed closed{sender.sequence, now.plus_ms(kOpensAfterMs)};
-  auto [entry, is_new] = closed_.try_emplace({where, sender.producer}, closed);
-  if (!is_new && is_behind(entry->second.sequence, sender.sequence)) entry->second = closed;
+  if (floors_.size() >= kMostKept) floors_.erase(floors_.begin());
+  Floor& floor = floors_[{where, producer}];
+  floor.attempt = std::max(floor.attempt, attempt);
+  floor.used = now;
 }
 
 }  // namespace strandlog::broker

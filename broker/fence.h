@@ -1,8 +1,9 @@
-// Fence: once a batch of a producer was refused, those behind it in the pipeline are refused too.
+// Fence: once a batch of a producer was refused, the rest of that attempt is refused too.
 //
-// A producer has several requests of one partition under way and sends again from the first one
-// that was refused. Were a later one accepted meanwhile, its records would come first for ever.
-// Producer id and sequence in the batch header tell what came first; nothing is stored.
+// A producer has several requests of one partition under way. When one fails it waits until all are
+// answered or past their deadline and sends again from the first unacknowledged batch, as the next
+// attempt. Were a later request of a failed attempt accepted meanwhile (it waited here, or in the
+// socket of a connection given up), its records would come first for ever. Nothing is stored.
 #pragma once
 
 #include <cstdint>
@@ -15,35 +16,38 @@
 
 namespace strandlog::broker {
 
-/// Who sent a batch, and where it stands in what it sends to this partition.
+/// Whose item it is, and which of its attempts.
 struct Sender {
   int64_t producer = -1;  ///< negative: unknown, never fenced
-  int32_t sequence = -1;
+  uint32_t attempt = 0;
 };
 
-/// From a record batch; unknown when it is too short for its header.
-Sender sender_of(ByteView batch);
+/// The producer id from a record batch; -1 when it is too short for its header.
+int64_t producer_of(ByteView batch);
 
 class Fence {
  public:
-  /// False while an earlier batch of this producer must come first. The arrival of the refused
-  /// batch, or of an earlier one, opens the fence.
+  /// False when this attempt was refused before, or a later one has been heard of.
   bool admits(const wire::TopicPartition& where, const Sender& sender, Time now);
-  /// The batch was refused, or what became of it is unknown, and its producer will send it again.
+  /// An item of this attempt was refused, or what became of it is unknown: its producer will send
+  /// it again, as a later attempt.
   void close(const wire::TopicPartition& where, const Sender& sender, Time now);
-  size_t size() const { return closed_.size(); }
+  size_t size() const { return floors_.size(); }
 
  private:
-  /// A producer that gave the batch up opens its own way by waiting: all that it had under way
-  /// when it was refused has long arrived by then.
-  static constexpr int64_t kOpensAfterMs = 10'000;
-  static constexpr size_t kMostFences = 10'000;
+  /// Longer than any request may live (the shard caps deadlines), so what is forgotten is over.
+  static constexpr int64_t kKeptMs = 600'000;
+  static constexpr size_t kMostKept = 10'000;
+  static constexpr int64_t kSweepMs = 1000;
 
-  struct Closed {
-    int32_t sequence;
-    Time until;
+  struct Floor {
+    uint32_t attempt;  ///< the first one still admitted
+    Time used;
   };
-  std::map<std::pair<wire::TopicPartition, int64_t>, Closed> closed_;
+  void raise(const wire::TopicPartition& where, int64_t producer, uint32_t attempt, Time now);
+
+  std::map<std::pair<wire::TopicPartition, int64_t>, Floor> floors_;
+  Time next_sweep_;
 };
 
 }  // namespace strandlog::broker

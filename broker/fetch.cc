@@ -5,7 +5,10 @@
 
 namespace strandlog::broker {
 namespace {
-constexpr uint32_t kMaxFetchBytes = 16u << 20;  // of one answer, whatever was asked
+// Of one answer, whatever was asked: a message carries 16 MiB, and the last item may go beyond by
+// one entry.
+constexpr uint32_t kMaxFetchBytes = 12u << 20;
+constexpr size_t kMaxJoinedBytes = 1u << 20;  // so that a joined piece fits into a frame
 constexpr size_t kMaxItems = 4096;
 
 // Damage takes this replica out of service; the others have the record.
@@ -34,7 +37,7 @@ void Fetch::handle(const ReplyTo& to, const wire::FetchRequest& request, uint32_
   pending.request = request;
   pending.arrived = context_.now;
   pending.deadline = context_.now.plus_ms(std::min(request.max_wait_ms, deadline_ms));
-  for (const auto& item : request.items) pending.items.push_back({item, {}, {}, false, false, {}});
+  for (const auto& item : request.items) pending.items.push_back({item, {}, {}, false, 0, {}});
   deadlines_.insert({pending.deadline, id});
   attempt(id);
 }
@@ -77,7 +80,7 @@ void Fetch::let_go(Item& item) {
 
 bool Fetch::look(uint64_t id, size_t index) {
   Item& item = fetches_.at(id).items[index];
-  if (item.error || item.found.bytes > 0) return true;
+  if (item.error || item.found.bytes > 0 || item.reading > 0) return true;
   auto located = context_.leading(item.asked.where);
   if (!located.replica) {
     item.error = located.error;
@@ -114,11 +117,11 @@ bool Fetch::look(uint64_t id, size_t index) {
 bool Fetch::start_read(uint64_t id, size_t index, Replica& replica) {
   PendingFetch& pending = fetches_.at(id);
   Item& item = pending.items[index];
-  uint64_t bytes =
-      std::min<uint64_t>(item.asked.max_bytes, std::min(pending.request.max_bytes, kMaxFetchBytes));
+  uint64_t most = std::min(pending.request.max_bytes, kMaxFetchBytes);
   uint64_t taken = 0;
-  for (const Item& other : pending.items) taken += other.found.bytes;
-  if (taken > 0 && taken >= pending.request.max_bytes) return true;
+  for (const Item& other : pending.items) taken += other.found.bytes + other.reading;
+  if (taken > 0 && taken >= most) return true;
+  uint64_t bytes = std::min<uint64_t>(item.asked.max_bytes, most - std::min(taken, most));
   if (held_bytes_ + bytes > context_.config.max_fetch_bytes) {
     item.error = wire::WireError{Code::kBusy,
                                  std::to_string(held_bytes_) +
@@ -140,7 +143,8 @@ bool Fetch::start_read(uint64_t id, size_t index, Replica& replica) {
     keep(item, std::move(result));
     return true;
   }
-  item.reading = true;
+  item.reading = bytes;
+  held_bytes_ += bytes;
   ++pending.open_reads;
   reads_[ticket] = {id, index};
   return true;
@@ -162,7 +166,7 @@ void Fetch::on_read(const store::ReadDone& event) {
   auto fetch = fetches_.find(owner.fetch);
   if (fetch == fetches_.end()) return;
   Item& item = fetch->second.items[owner.item];
-  item.reading = false;
+  held_bytes_ -= std::exchange(item.reading, 0);
   --fetch->second.open_reads;
   if (event.result.ok()) {
     keep(item, *event.result);
@@ -220,7 +224,10 @@ void Fetch::share_frames(std::vector<Item>& items) {
   }
   if (pieces <= wire::kMaxBlobFrames) return;
   size_t share = std::max<size_t>(1, wire::kMaxBlobFrames / filled);
-  for (Item& item : items) join_pieces(item.found.pieces, share);
+  for (Item& item : items) {
+    size_t least = item.found.bytes / kMaxJoinedBytes + 1;
+    join_pieces(item.found.pieces, std::max(share, least));
+  }
 }
 
 void Fetch::finish(uint64_t id) {

@@ -31,7 +31,7 @@ class Fetch {
     std::optional<wire::WireError> error;
     Uid uid;
     bool end_confirmed = false;  ///< a quorum confirmed that `from` lies beyond the end
-    bool reading = false;
+    uint64_t reading = 0;        ///< bytes a disk read under way may bring
     store::ReadResult found;
   };
   struct PendingFetch {

@@ -1,5 +1,6 @@
 // strandlogd: the composition root; settings, directory, seams, one shard, signals.
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -17,6 +18,7 @@
 #include "broker/settings.h"
 #include "broker/shard.h"
 #include "store/data_directory.h"
+#include "store/memory_state_store.h"
 #include "store/posix_disk.h"
 #include "store/rocks_state_store.h"
 #include "wire/zmq_transport.h"
@@ -110,8 +112,32 @@ int serve(Shard& shard, wire::ZmqTransport& transport, store::PosixDisk& disk,
   return 0;
 }
 
+// A partition with data holds a file open, a client a socket.
+void allow_many_files() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+// What lies there can be computed again: whatever is wrong with it, the broker starts.
+Result<std::unique_ptr<store::StateStore>> open_state(const std::string& path) {
+  auto opened = store::RocksStateStore::open(path);
+  if (opened.ok()) {
+    if (!opened->dropped.empty()) {
+      LOG(kWarn, "state/ was damaged: its tables are made again", kv("why", opened->dropped));
+    }
+    return std::unique_ptr<store::StateStore>(std::move(opened->store));
+  }
+  if (opened.error().code == Code::kLocked) return opened.error();
+  LOG(kWarn, "state/ cannot be used: its tables are made again at every start",
+      kv("why", opened.error().text));
+  return std::unique_ptr<store::StateStore>(std::make_unique<store::MemoryStateStore>());
+}
+
 int run(const Settings& settings) {
   set_log_level(settings.log_level);
+  allow_many_files();
   sigset_t stop_signals;
   sigemptyset(&stop_signals);
   sigaddset(&stop_signals, SIGTERM);
@@ -138,16 +164,12 @@ int run(const Settings& settings) {
   StoreId store_id = directory->identity().store;
   auto opened = store::Store::open(settings.broker.store, **disk, random, store_id);
   if (!opened.ok()) return complain(opened.error(), exit_code_of_directory(opened.error().code));
-  auto state = store::RocksStateStore::open(settings.data_dir + "/state");
+  auto state = open_state(settings.data_dir + "/state");
   if (!state.ok()) return complain(state.error(), exit_code_of_directory(state.error().code));
-  if (!state->dropped.empty()) {
-    LOG(kWarn, "state/ was damaged: its tables are made again", kv("why", state->dropped));
-  }
   LOG(kInfo, "started", kv("version", kVersion), kv("broker", settings.broker.id),
       kv("store", store_id), kv("boot", (*opened)->boot_epoch()),
       kv("listen", settings.broker.listen), kv("peers", settings.broker.listen_peer));
-  auto shard =
-      Shard::open(settings.broker, store_id, clock, random, **opened, *state->store, transport);
+  auto shard = Shard::open(settings.broker, store_id, clock, random, **opened, **state, transport);
   if (!shard.ok()) return complain(shard.error(), exit_code_of_directory(shard.error().code));
   const ClusterId& marked = directory->identity().cluster;
   if (!marked.is_nil() && (*shard)->cluster() != marked) {
@@ -160,7 +182,7 @@ int run(const Settings& settings) {
   }
   int code = serve(**shard, transport, **disk, *directory, clock, signals);
   if (code == 0) {
-    if (auto kept = state->store->flush(); !kept.ok()) {
+    if (auto kept = (*state)->flush(); !kept.ok()) {
       LOG(kWarn, "state/ is not flushed: the next start has more to do",
           kv("why", kept.error().text));
     }

@@ -105,6 +105,7 @@ wire::PeerMessage Peers::envelope(const Peer* peer, const Announcement& announce
   message.store = self_.address.store;
   message.boot_epoch = self_.boot_epoch;
   message.boot_id = self_.boot_id;
+  message.boot_round = self_.boot_round;
   message.durable_round = announcement.durable_round;
   message.leaderships_lost = announcement.leaderships_lost;
   message.founding = announcement.founding;
@@ -169,20 +170,35 @@ std::string Peers::why_not(const wire::PeerMessage& message, const ClusterId& cl
   if (message.boot_epoch == before.boot_epoch && message.boot_id != before.boot_id) {
     return "two processes run from copies of store " + message.store.text();
   }
-  // A later start finds every round that an earlier one announced. (Within one boot messages of
-  // the two lanes may overtake each other.)
-  if (message.boot_epoch > before.boot_epoch && message.durable_round <= before.durable_round) {
-    return "its journal ends at round " + std::to_string(message.durable_round.value) + ", round " +
-           std::to_string(before.durable_round.value) +
+  if (before.durable_round == kNeverAgain) {
+    return "its store was found to be a restored copy before: wipe it and start it anew";
+  }
+  if (is_behind_itself(message)) {
+    return "its journal began this boot with round " + std::to_string(message.boot_round.value) +
+           ", round " + std::to_string(before.durable_round.value) +
            " was durable there before: a restored copy";
   }
   return {};
 }
 
+// A start finds every round that an earlier one announced, and goes on behind it.
+bool Peers::is_behind_itself(const wire::PeerMessage& message) const {
+  auto known = remembered_.find(message.store);
+  return known != remembered_.end() && message.boot_epoch > known->second.boot_epoch &&
+         message.boot_round <= known->second.durable_round;
+}
+
 Peers::Verdict Peers::judge(const wire::PeerMessage& message, const ClusterId& cluster,
                             std::string& why) {
   why = why_not(message, cluster);
-  if (!why.empty()) return Verdict::kRefused;
+  if (!why.empty()) {
+    // One that names our present boot speaks now; what is late or made up does not know it.
+    if (is_behind_itself(message) && message.to_boot == self_.boot_id) {
+      remembered_[message.store].durable_round = kNeverAgain;
+      changed_ = Changed::kBoot;
+    }
+    return Verdict::kRefused;
+  }
   auto found = peers_.find(message.from);
   if (found == peers_.end()) return Verdict::kIntroduced;
   Peer& peer = found->second;
@@ -200,6 +216,9 @@ Peers::Verdict Peers::judge(const wire::PeerMessage& message, const ClusterId& c
 void Peers::trust(const wire::PeerMessage& message) {
   wire::RememberedStore now{message.store, message.boot_epoch, message.boot_id,
                             message.durable_round};
+  if (remembered_.size() >= kMostPeers && !remembered_.contains(message.store)) {
+    remembered_.erase(remembered_.begin());  // as many stores were replaced meanwhile
+  }
   auto [known, is_new] = remembered_.try_emplace(message.store, now);
   wire::RememberedStore& before = known->second;
   if (is_new || now.boot_epoch > before.boot_epoch) {

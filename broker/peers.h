@@ -17,6 +17,7 @@ struct Self {
   wire::BrokerAddress address;
   BootEpoch boot_epoch;
   BootId boot_id;
+  RoundNumber boot_round;
 };
 
 /// Two links per peer: control (votes, answers, heartbeats) and bulk (appends), so that a large
@@ -61,7 +62,8 @@ class Peers {
     kRefused      ///< another cluster, a stale copy, a clone, or our own id: dropped
   };
   /// Judges who speaks, before anything it says. `why` says what was wrong when refused. Remembers
-  /// nothing of a store: that is trust()'s.
+  /// nothing new of a store (that is trust()'s) but that it was found to be a restored copy: such a
+  /// one is refused for ever, however far its journal grows.
   Verdict judge(const wire::PeerMessage& message, const ClusterId& cluster, std::string& why);
   /// The sender is who it says it is, with its broker's present store: its boot and its durable
   /// round are remembered, and anything older is refused from now on.
@@ -77,6 +79,7 @@ class Peers {
   Changed take_remembered_changed() { return std::exchange(changed_, Changed::kNothing); }
 
   static constexpr size_t kMostPeers = 1000;
+  static constexpr RoundNumber kNeverAgain{UINT64_MAX};  ///< remembered of a restored copy
 
  private:
   struct Outbox {
@@ -109,6 +112,7 @@ class Peers {
 
   Outbox& control_box(Peer& peer);
   std::string why_not(const wire::PeerMessage& message, const ClusterId& cluster) const;
+  bool is_behind_itself(const wire::PeerMessage& message) const;
   wire::PeerMessage envelope(const Peer* peer, const Announcement& announcement) const;
   void transmit(LinkId link, wire::PeerMessage message, Outbox box);
 

@@ -64,9 +64,12 @@ Result<EntryHeader> Produce::append_item(Replica& replica, const std::vector<Byt
   for (const Batch& batch : batches) {
     auto header = context_.replicas.propose(replica, EntryKind::kData, batch.records, batch.bytes,
                                             context_.wall_ms);
-    // Only the first may be refused: nothing in between can take the leadership away.
     if (!header.ok() && !head) return header.error();
-    CHECK(header.ok());
+    if (!header.ok()) {  // damage was found just now; the batches before may have left already
+      return Error{Code::kStale,
+                   "the replica went out of service while these records were "
+                   "appended: they may or may not be kept"};
+    }
     if (!head) head = *header;
     last = header->index;
     context_.metrics.counters["produce_records_total"] += batch.records;
@@ -76,13 +79,23 @@ Result<EntryHeader> Produce::append_item(Replica& replica, const std::vector<Byt
   return *head;
 }
 
+// Nobody sends again what nobody answers: such a producer is not fenced.
+Sender Produce::sender_of(const wire::ProduceRequest& request,
+                          const wire::ProduceRequest::Item& item, const std::vector<Bytes>& frames,
+                          size_t first) {
+  if (request.acks == 0 || item.frames == 0) return {};
+  return {producer_of(frames[first]), item.attempt};
+}
+
 // Finds the leader's replica and appends the item, or says why not; a refusal closes the fence,
 // unless it is a single batch's own fault: its producer goes on without it.
 std::variant<Produce::Accepted, wire::WireError> Produce::accept(
-    const wire::ProduceRequest::Item& item, const std::vector<Bytes>& frames, size_t first) {
-  Sender sender = item.frames > 0 ? sender_of(frames[first]) : Sender{};
+    const wire::ProduceRequest::Item& item, const Sender& sender, const std::vector<Bytes>& frames,
+    size_t first) {
   if (!fence_.admits(item.where, sender, context_.now)) {
-    return wire::WireError{Code::kBusy, "an earlier batch of this producer comes first", {}, {}};
+    std::string text = "attempt " + std::to_string(sender.attempt) +
+                       " of this producer is over: it begins anew from its first open batch";
+    return wire::WireError{Code::kBusy, std::move(text), {}, {}};
   }
   auto located = context_.leading(item.where);
   if (!located.replica) {
@@ -121,7 +134,7 @@ void Produce::handle(const ReplyTo& to, const wire::ProduceRequest& request, Tim
       continue;
     }
     frame += item.frames;
-    auto outcome = accept(item, frames, first);
+    auto outcome = accept(item, sender_of(request, item, frames, first), frames, first);
     if (auto* error = std::get_if<wire::WireError>(&outcome)) {
       decide(*pending, index, std::move(*error));
       continue;
@@ -148,7 +161,7 @@ void Produce::refuse(const ReplyTo& to, const wire::ProduceRequest& request,
   size_t frame = 0;
   for (const auto& item : request.items) {
     if (item.frames == 0 || frame + item.frames > frames.size()) break;
-    fence_.close(item.where, sender_of(frames[frame]), context_.now);
+    fence_.close(item.where, sender_of(request, item, frames, frame), context_.now);
     frame += item.frames;
   }
   if (request.acks != 0) context_.fail(to, std::move(error));

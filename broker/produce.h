@@ -58,7 +58,11 @@ class Produce {
     Sender sender;
   };
 
+  static Sender sender_of(const wire::ProduceRequest& request,
+                          const wire::ProduceRequest::Item& item, const std::vector<Bytes>& frames,
+                          size_t first);
   std::variant<Accepted, wire::WireError> accept(const wire::ProduceRequest::Item& item,
+                                                 const Sender& sender,
                                                  const std::vector<Bytes>& frames, size_t first);
   Result<EntryHeader> append_item(Replica& replica, const std::vector<Bytes>& frames, size_t first,
                                   size_t count, Index& last);

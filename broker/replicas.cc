@@ -55,7 +55,10 @@ void Replicas::activate(Uid uid) {
 void Replicas::close(Uid uid) {
   auto found = replicas_.find(uid);
   if (found == replicas_.end()) return;
-  uncommitted_bytes_ -= found->second.uncommitted_bytes;
+  if (found->second.leads()) {
+    found->second.group->step_down();
+    give_up(found->second);
+  }
   by_group_.erase(found->second.spec.group);
   known_leaders_.erase(uid);
   faulty_.erase(uid);
@@ -87,6 +90,8 @@ Result<EntryHeader> Replicas::propose(Replica& replica, EntryKind kind, uint32_t
   if (!in_service(replica))
     return Error{Code::kFaulty, "this replica is out of service: " + replica.fault};
   take_one(replica);  // a fresh leader's no-op comes before any proposal
+  if (!replica.group)
+    return Error{Code::kFaulty, "this replica went out of service: " + replica.fault};
   uint64_t bytes = body.size() + kEntryHeaderBytes;
   if (kind == EntryKind::kData &&
       (replica.uncommitted_bytes + bytes > config_.uncommitted_bytes_group ||
@@ -191,11 +196,20 @@ void Replicas::on_fault(Uid uid, const std::string& what) {
   if (replica->leads()) {
     // Its followers need not wait for silence; nothing else of what the group wants counts now.
     replica->group->step_down();
-    for (const auto& message : host_.take(uid).at_once) dispatch(*replica, message);
-    gave_up_leadership(*replica);
+    give_up(*replica);
   }
   host_.remove(uid);
   replica->group = nullptr;
+}
+
+// Of what a group that ends still wants, only farewells and refused reads count.
+void Replicas::give_up(Replica& replica) {
+  raft::Output last = host_.take(replica.spec.uid);
+  for (const auto& message : last.at_once) dispatch(replica, message);
+  for (const auto& read : last.reads) {
+    events_.push_back({ReplicaEvent::Kind::kReadReady, replica.spec.uid, read});
+  }
+  gave_up_leadership(replica);
 }
 
 void Replicas::gave_up_leadership(Replica& replica) {

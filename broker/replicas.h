@@ -103,6 +103,7 @@ class Replicas {
   };
 
   bool in_service(Replica& replica);
+  void give_up(Replica& replica);
   void gave_up_leadership(Replica& replica);
   void carry_out(Replica& replica, const raft::Output& output, const Received* received);
   void take_one(Replica& replica, const Received* received = nullptr);

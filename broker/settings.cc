@@ -173,9 +173,11 @@ Result<Settings> settings_from(const OptionValues& values) {
   broker.store.journal_max_bytes = values.bytes("journal.max.bytes");
   broker.store.segment_bytes = values.bytes("segment.bytes");
   broker.store.reserve_bytes = values.bytes("disk.reserve.bytes");
-  if (broker.store.journal_max_bytes < 6 * broker.store.journal_file_bytes) {
+  // Any one request must find room beside the file in use and those kept for votes and checkpoints.
+  constexpr uint64_t kLargestRequest = 16u << 20;
+  if (broker.store.journal_max_bytes < 4 * broker.store.journal_file_bytes + kLargestRequest) {
     return Error{Code::kInvalidArgument,
-                 "journal.max.bytes must be at least six times journal.file.bytes"};
+                 "journal.max.bytes must be at least four times journal.file.bytes and 16 MiB"};
   }
   constexpr const char* kLevels[] = {"debug", "info", "warn", "error"};
   for (int i = 0; i < 4; ++i) {

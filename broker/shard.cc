@@ -36,7 +36,8 @@ Result<std::unique_ptr<Shard>> Shard::open(const BrokerConfig& config, StoreId s
                                            store::StateStore& state_store, Transport& transport) {
   Self self{{config.id, store_id, config.advertise, config.advertise_peer},
             store.boot_epoch(),
-            store.boot_id()};
+            store.boot_id(),
+            store.durable()};
   std::unique_ptr<Shard> shard(
       new Shard(config, self, clock, random, store, state_store, transport));
   shard->context_.now = clock.now();
@@ -132,7 +133,7 @@ void Shard::on_request(const ReplyTo& to, wire::Request& request,
   }
   uint32_t deadline = request.deadline_ms;
   if (auto* produce = std::get_if<wire::ProduceRequest>(&request.body)) {
-    size_t bytes = 0;
+    size_t bytes = kDeferredOverhead;
     for (const Bytes& frame : frames) bytes += frame.size();
     if (stop_deadline_ || deferred_bytes_ + bytes > config_.max_deferred_bytes) {
       std::string text = std::to_string(deferred_bytes_) +
@@ -165,9 +166,13 @@ void Shard::on_request(const ReplyTo& to, wire::Request& request,
   }
 }
 
-// A full disk is for whoever asks to answer; a full journal empties by itself.
+// A full disk is for whoever asks to answer; a full journal empties by itself. What is too late
+// waits for nothing.
 bool Shard::has_room_for_deferred() const {
-  if (deferred_.empty() || store_.full()) return false;
+  if (deferred_.empty()) return false;
+  const Deferred& next = deferred_.front();
+  if (next.produce && next.deadline <= context_.now) return true;
+  if (store_.full()) return false;
   auto room = store_.room_for(deferred_.front().bytes);
   return room.ok() || room.error().code != Code::kBusy;
 }

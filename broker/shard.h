@@ -71,6 +71,7 @@ class Shard {
   void introduce(const wire::PeerMessage& message, bool same_cluster);
   void keep_remembered_stores();
 
+  static constexpr size_t kDeferredOverhead = 256;  ///< counted for each, beside its bytes
   struct Deferred {  ///< bytes that wait until the gathering round and the journal have room
     ReplyTo to;
     Time deadline;  ///< of a produce request

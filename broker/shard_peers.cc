@@ -15,7 +15,12 @@ void Shard::on_peer(const NetEvent& event) {
   }
   const wire::PeerMessage& message = *decoded;
   std::string why;
-  Peers::Verdict verdict = peers_.judge(message, context_.cluster, why);
+  Peers::Verdict verdict = Peers::Verdict::kRefused;
+  if (replicas_.alive(message.from) && !is_current_store(message)) {
+    why = "broker " + std::to_string(message.from.value) + " is heard from with another store";
+  } else {
+    verdict = peers_.judge(message, context_.cluster, why);
+  }
   if (verdict == Peers::Verdict::kRefused) {
     ++metrics_.counters["peer_messages_refused_total"];
     if (refusals_.size() >= Peers::kMostPeers) refusals_.clear();
@@ -34,6 +39,9 @@ void Shard::on_peer(const NetEvent& event) {
   bool was_alive = replicas_.alive(message.from);
   replicas_.heard(message.from, message.boot_id, message.leaderships_lost);
   if (!was_alive) {
+    // Somebody else may have given another address in its name meanwhile.
+    auto known = catalog_.brokers().find(message.from);
+    if (known != catalog_.brokers().end()) peers_.meet(known->second.address);
     std::vector<wire::LeaderNotice> own;
     for (const auto& [group, notice] : leaders_.all()) {
       if (notice.broker == self_.address.broker && notice.leader != Uid{}) own.push_back(notice);
@@ -84,7 +92,7 @@ void Shard::on_peer_content(const wire::PeerMessage& message, const std::vector<
       replicas_.receive(raft, own);
       continue;
     }
-    size_t bytes = 0;
+    size_t bytes = kDeferredOverhead;
     for (const Bytes& frame : own) bytes += frame.size();
     if (deferred_bytes_ + bytes > config_.max_deferred_bytes) {
       ++metrics_.counters["appends_dropped_total"];  // the leader sends it again

@@ -23,6 +23,7 @@ constexpr std::array kNumbers = {
 };
 
 std::optional<int64_t> number_of(const std::string& text) {
+  if (text.size() > 20) return std::nullopt;  // more digits than a number has
   int64_t number = 0;
   auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
   if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;

@@ -128,6 +128,7 @@ bool ProducerCore::has_unsent(const Queue& queue) const {
 void ProducerCore::restart(Time now, Queue& queue) {
   if (!queue.stopped || queue.requests > 0 || now < queue.retry_at) return;
   queue.stopped = false;
+  ++queue.attempt;
   for (Batch& batch : queue.batches) {
     if (batch.state == State::kSent) batch.state = State::kUnsent;
   }
@@ -217,7 +218,7 @@ bool ProducerCore::pack(Slot slot, Outgoing& outgoing, wire::ProduceRequest& req
   }
   if (item.batches.empty()) return false;
   wire::TopicPartition where{route->id, static_cast<uint32_t>(queue.where.partition)};
-  request.items.push_back({where, static_cast<uint32_t>(item.batches.size())});
+  request.items.push_back({where, static_cast<uint32_t>(item.batches.size()), queue.attempt});
   ++queue.requests;
   queue.leader = outgoing.address;
   return true;
@@ -260,9 +261,20 @@ bool ProducerCore::submit(Time now, Outgoing outgoing, wire::ProduceRequest requ
   ++in_flight_[sent.address];
   uint64_t key = next_key_++;
   sent_[key] = std::move(sent);
-  request_ids_[key] = requests_.send(now, std::move(outgoing),
-                                     [this, key](Reply reply) { on_reply(key, std::move(reply)); });
-  return true;
+  uint64_t id = requests_.send(now, std::move(outgoing),
+                               [this, key](Reply reply) { on_reply(key, std::move(reply)); });
+  request_ids_[key] = id;
+  if (!requests_.has_failed(id)) return true;
+  // It never left. Nothing may go before it: its partitions stop here, not when the reply is told.
+  for (const SentItem& item : sent_[key].items) stop(now, queues_[item.slot]);
+  return false;
+}
+
+// Until what is under way is answered; then the partition begins anew.
+void ProducerCore::stop(Time now, Queue& queue) {
+  if (queue.stopped) return;
+  queue.stopped = true;
+  queue.retry_at = now.plus_ms(queue.backoff.next_ms());
 }
 
 Time ProducerCore::next_deadline() const {

@@ -16,8 +16,8 @@ namespace strandlog::client {
 
 struct ProducerPace {
   size_t requests_per_leader = 4;  ///< in flight; what arrives meanwhile is packed together
-  /// Of one partition. With more than 1 the order is also the broker's to keep: one that refuses a
-  /// batch (busy, say) refuses what follows it in the same pipeline (broker/fence.h).
+  /// Of one partition. With more than 1 the order is also the broker's to keep: one that refuses an
+  /// item (busy, say) refuses the rest of that attempt (broker/fence.h).
   size_t requests_per_partition = 4;
 };
 
@@ -58,6 +58,7 @@ class ProducerCore {
     TopicPartition where;
     std::deque<Batch> batches;  ///< the first is not completed
     size_t requests = 0;        ///< under way with batches of this queue
+    uint32_t attempt = 0;       ///< how often it began anew after a failure
     bool stopped = false;
     uint64_t alone_until = 0;  ///< batches with a lower id travel one to a request
     Time retry_at;
@@ -100,6 +101,7 @@ class ProducerCore {
   void failed(Queue& queue, const SentItem& item, Error error, bool maybe, bool at_once);
   void topic_missing(Queue& queue);
   void restart(Time now, Queue& queue);
+  void stop(Time now, Queue& queue);
   void expire(Time now, Queue& queue);
   void advance(Queue& queue);
   void complete(const Queue& queue, Batch& batch);

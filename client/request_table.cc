@@ -1,6 +1,8 @@
 // RequestTable: links, deadlines and the delivery of answers.
 #include "client/request_table.h"
 
+#include <algorithm>
+
 #include "client/error.h"
 #include "wire/codec.h"
 
@@ -66,6 +68,11 @@ bool RequestTable::transmit(Time now, LinkId link, uint64_t id, Outgoing outgoin
   request.minimum_catalog_index = outgoing.minimum_catalog_index;
   request.body = std::move(outgoing.body);
   return transport_.send(link, Message{wire::encode(request), std::move(outgoing.blobs)});
+}
+
+bool RequestTable::has_failed(uint64_t id) const {
+  return std::any_of(failed_.begin(), failed_.end(),
+                     [id](const Failed& failed) { return failed.id == id; });
 }
 
 void RequestTable::cancel(uint64_t id) {

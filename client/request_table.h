@@ -54,6 +54,8 @@ class RequestTable {
   uint64_t send(Time now, Outgoing outgoing, ReplyHandler handler);
   /// Sends over a link that is up and expects no answer. False: not sent.
   bool send_only(Time now, Outgoing outgoing);
+  /// Whether it failed already; its handler is told in turn().
+  bool has_failed(uint64_t id) const;
   /// Its handler will not be called.
   void cancel(uint64_t id);
 

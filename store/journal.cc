@@ -76,9 +76,13 @@ Result<Journal::File*> Journal::create_file(uint64_t bytes) {
   file->path = path_of(next_name_);
   file->bytes = page_up(std::max(bytes, options_.file_bytes));
   ASSIGN(file->handle, disk_.open(file->path, OpenMode::kWriteDirect));
-  TRY(disk_.allocate(file->handle, file->bytes));
-  TRY(disk_.flush(file->handle));
-  TRY(disk_.flush_directory(kJournalDirectory));
+  Result<void> made = disk_.allocate(file->handle, file->bytes);
+  if (made.ok()) made = disk_.flush(file->handle);
+  if (made.ok()) made = disk_.flush_directory(kJournalDirectory);
+  if (!made.ok()) {
+    disk_.close(file->handle);
+    return made.error();
+  }
   ++next_name_;
   bytes_ += file->bytes;
   files_.push_back(std::move(file));

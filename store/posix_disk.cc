@@ -29,6 +29,7 @@ Error failed(const std::string& what, int number) {
   Code code = Code::kIo;
   if (number == ENOSPC || number == EDQUOT) code = Code::kDiskFull;
   if (number == ENOENT) code = Code::kNotFound;
+  if (number == EMFILE || number == ENFILE) code = Code::kBusy;  // of the process, not of the disk
   return {code, what + ": " + std::generic_category().message(number) + " (errno " +
                     std::to_string(number) + ")"};
 }

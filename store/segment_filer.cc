@@ -193,12 +193,27 @@ void SegmentFiler::retry() {
 bool SegmentFiler::idle(Uid uid) const {
   auto found = files_.find(uid);
   if (found == files_.end()) return true;
-  return found->second.draining.empty() && (!found->second.writer || found->second.writer->idle());
+  const Files& files = found->second;
+  return std::all_of(files.draining.begin(), files.draining.end(),
+                     [](const auto& old) { return old->idle(); }) &&
+         (!files.writer || files.writer->idle());
+}
+
+void SegmentFiler::give_up(Uid uid) {
+  auto found = files_.find(uid);
+  if (found == files_.end()) return;
+  for (auto& old : found->second.draining) old->give_up();
+  if (found->second.writer) found->second.writer->give_up();
 }
 
 void SegmentFiler::forget(Uid uid) {
   CHECK(idle(uid));
-  files_.erase(uid);
+  auto found = files_.find(uid);
+  if (found == files_.end()) return;
+  auto unwritten = [](const SegmentWriter& w) { return w.taken().bytes - w.written().bytes; };
+  for (auto& old : found->second.draining) unwritten_bytes_ -= unwritten(*old);
+  if (found->second.writer) unwritten_bytes_ -= unwritten(*found->second.writer);
+  files_.erase(found);
 }
 
 }  // namespace strandlog::store

@@ -59,6 +59,8 @@ class SegmentFiler : private TicketSource {
   void retry();
   /// Nothing is under way for the replica.
   bool idle(Uid uid) const;
+  /// Of a dead replica: what the disk had no room for is not tried again.
+  void give_up(Uid uid);
   /// Forgets a dead replica; idle() before.
   void forget(Uid uid);
   uint64_t filed_bytes() const { return filed_bytes_; }  ///< of entries handed over, ever

@@ -9,6 +9,7 @@ Result<void> SegmentReads::start(const Wanted& wanted) {
   }
   auto read = std::make_unique<Read>();
   auto handle = disk_.open(wanted.file.path, OpenMode::kRead);
+  if (!handle.ok() && handle.error().code == Code::kBusy) return handle.error();
   if (!handle.ok()) return Error{Code::kCorruption, handle.error().text};
   read->file = wanted.file;
   read->wish = wanted.wish;

@@ -242,6 +242,16 @@ bool SegmentWriter::must_retry() const {
                      [](const Piece& p) { return p.state == Piece::State::kRefused; });
 }
 
+void SegmentWriter::give_up() {
+  if (piece_) seams_.pool.give_back(std::move(piece_));
+  piece_.reset();
+  std::erase_if(under_way_, [this](Piece& piece) {
+    bool refused = piece.state == Piece::State::kRefused;
+    if (refused) seams_.pool.give_back(std::move(piece.memory));
+    return refused;
+  });
+}
+
 void SegmentWriter::retry() {
   for (Piece& piece : under_way_) {
     if (piece.state == Piece::State::kRefused) submit_piece(piece);

@@ -88,6 +88,8 @@ class SegmentWriter {
   /// Submits again what did not fit on the disk.
   void retry();
   bool must_retry() const;
+  /// Lets go of what did not fit: nobody will read it. Nothing more may be appended.
+  void give_up();
   bool idle() const { return under_way_.empty() && flushes_.empty() && !piece_; }
 
   const SegmentRange& taken() const { return taken_; }

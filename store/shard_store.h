@@ -87,7 +87,7 @@ class ShardStore final : public Store {
   void attach_image(RoundContent& content);
   void check(Result<void> result);
 
-  // ---- store_reading.cc
+  // ---- space, in store_background.cc; reading, in store_reading.cc
   void fail(Error error);
   void measure_free_space();
   uint64_t available_bytes() const;

@@ -134,7 +134,8 @@ struct StoreFailed {  ///< a write or flush failed: the process must stop
 };
 using StoreEvent = std::variant<RoundDurable, ReadDone, ReplicaFault, StoreFailed>;
 
-/// One shard's thread uses it. Nothing but open() blocks.
+/// One shard's thread uses it. Nothing but open() blocks for longer than a metadata call: a new
+/// journal or segment file, the walk to a truncation inside a segment.
 class Store {
  public:
   /// Opens the formatted directory behind `disk` (see data_directory.h): finds the journal's end,

@@ -11,14 +11,18 @@ constexpr uint64_t kRemoveTicket = uint64_t{1} << 59;
 constexpr uint64_t kMeasureEveryBytes = 8u << 20;  // handed to the disk
 constexpr uint64_t kMeasureEveryPolls = 64;        // others write to it, too
 constexpr uint64_t kShortOfSpace = 32u << 20;      // this close to a refusal: measure at every poll
+bool passes(const Error& error) {
+  return error.code == Code::kDiskFull || error.code == Code::kBusy;
+}
+
 constexpr uint64_t kRetryPolls = 64;  // between attempts to write what the disk had no room for
 
 }  // namespace
 
-// Damage of one replica was dealt with where it was found, and a full disk is asked again at a
-// later poll; what is left stops the store.
+// Damage of one replica was dealt with where it was found; a full disk and too many open files are
+// asked again at a later poll; what is left stops the store.
 void ShardStore::check(Result<void> result) {
-  if (!result.ok() && result.error().code != Code::kDiskFull) fail(result.error());
+  if (!result.ok() && !passes(result.error())) fail(result.error());
 }
 
 // ------------------------------------------------------------------------------------------ space
@@ -77,7 +81,7 @@ void ShardStore::background() {
   if (grown >= kMeasureEveryBytes || polls_ % kMeasureEveryPolls == 0 || space_is_short()) {
     measure_free_space();
   }
-  keep_spare_files();
+  if (polls_ % kRetryPolls == 0) keep_spare_files();
   if (filer_.must_retry() && polls_ % kRetryPolls == 0) filer_.retry();
   // The checkpoint comes first: what waits for it must not go past the end that it froze.
   if (durable_ >= checkpoint_.shows()) check(checkpoint_.advance(table_, filer_));
@@ -102,7 +106,7 @@ void ShardStore::file_ready() {
     if (!filed.ok() && filed.error().code == Code::kCorruption) {
       set_fault(uid, filed.error().text);
     } else if (!filed.ok()) {
-      if (filed.error().code != Code::kDiskFull) fail(filed.error());
+      check(filed.error());
       return;
     } else if (!*filed) {
       return;
@@ -137,10 +141,14 @@ void ShardStore::evict() {
 
 // Removes the segments of one dead replica, unless some are still being written.
 void ShardStore::bury() {
-  if (dead_.empty() || dead_.front().round > durable_) return;
-  Uid uid = dead_.front().uid;
-  if (!filer_.idle(uid)) return;
-  dead_.erase(dead_.begin());
+  auto next = std::find_if(dead_.begin(), dead_.end(), [&](const Dead& dead) {
+    if (dead.round > durable_) return false;
+    filer_.give_up(dead.uid);  // what the disk had no room for
+    return filer_.idle(dead.uid);
+  });
+  if (next == dead_.end()) return;
+  Uid uid = next->uid;
+  dead_.erase(next);
   filer_.forget(uid);
   auto names = disk_.list(segment_directory(uid));
   if (!names.ok()) return;  // it never had any

@@ -69,6 +69,7 @@ static void put_sender(const PeerMessage& message, schema::PeerMessage::Builder 
   root.setBootEpoch(message.boot_epoch.value);
   root.setBootId(message.boot_id.value);
   root.setDurableRound(message.durable_round.value);
+  root.setBootRound(message.boot_round.value);
   put_uuid(message.to_store, root.getToStore());
   root.setToBoot(message.to_boot.value);
   root.setLeadershipsLost(message.leaderships_lost);
@@ -141,6 +142,7 @@ static PeerMessage get_sender(schema::PeerMessage::Reader root, Reading& reading
   message.boot_epoch = {root.getBootEpoch()};
   message.boot_id = {root.getBootId()};
   message.durable_round = {root.getDurableRound()};
+  message.boot_round = {root.getBootRound()};
   message.to_store = get_uuid<StoreId>(root.getToStore());
   message.to_boot = {root.getToBoot()};
   message.leaderships_lost = root.getLeadershipsLost();

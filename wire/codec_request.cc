@@ -11,6 +11,7 @@ using Step = FoundRequest::Step;
 static void put(const ProduceRequest::Item& item, schema::ProduceRequest::Item::Builder builder) {
   put(item.where, builder.getWhere());
   builder.setFrames(item.frames);
+  builder.setAttempt(item.attempt);
 }
 
 static void put(const FetchRequest::Item& item, schema::FetchRequest::Item::Builder builder) {
@@ -70,7 +71,7 @@ struct PutBody {
 // ------------------------------------------------------------------------------------- reading
 
 static ProduceRequest::Item get(schema::ProduceRequest::Item::Reader reader, Reading&) {
-  return {get_where(reader.getWhere()), reader.getFrames()};
+  return {get_where(reader.getWhere()), reader.getFrames(), reader.getAttempt()};
 }
 
 static FetchRequest::Item get(schema::FetchRequest::Item::Reader reader, Reading&) {

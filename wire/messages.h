@@ -65,6 +65,9 @@ struct ProduceRequest {
   struct Item {
     TopicPartition where;
     uint32_t frames = 1;  ///< blob frames of this item; each holds one or more whole batches
+    /// How often the producer began anew with this partition: after a failure it waits for what is
+    /// under way, then sends again from the first unacknowledged batch as the next attempt.
+    uint32_t attempt = 0;
     bool operator==(const Item&) const = default;
   };
   std::vector<Item> items;
@@ -378,6 +381,8 @@ struct PeerMessage {
   BootEpoch boot_epoch;
   BootId boot_id;
   RoundNumber durable_round;
+  RoundNumber
+      boot_round;    ///< the first of this boot: every earlier one was durable when it started
   StoreId to_store;  ///< who the sender thinks it talks to; nil: not known yet
   BootId to_boot;    ///< the boot it last heard from it; nil: none yet
   uint64_t leaderships_lost = 0;

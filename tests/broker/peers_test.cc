@@ -66,9 +66,11 @@ class PeersTest : public testing::Test {
 
   SentTransport transport_;
   ClusterId cluster_{{1}};
-  Peers peers_{
-      {{BrokerId{1}, store(1), "127.0.0.1:7400", "127.0.0.1:7500"}, BootEpoch{3}, BootId{100}},
-      transport_};
+  Peers peers_{{{BrokerId{1}, store(1), "127.0.0.1:7400", "127.0.0.1:7500"},
+                BootEpoch{3},
+                BootId{100},
+                RoundNumber{50}},
+               transport_};
   std::string why_;
 };
 
@@ -104,10 +106,40 @@ TEST_F(PeersTest, RefusesTheSecondOfTwoCopiesOfAStore) {
 
 TEST_F(PeersTest, RefusesACopyThatWasStartedOftenEnoughToLookYoung) {
   ASSERT_EQ(trusted(from_two(5, 7, 900)), Peers::Verdict::kConfirmed);
+  wire::PeerMessage honest = from_two(6, 8, 950);
+  honest.boot_round = RoundNumber{901};
+  EXPECT_EQ(judge(honest), Peers::Verdict::kConfirmed);
 
-  EXPECT_EQ(judge(from_two(6, 8, 40)), Peers::Verdict::kRefused);
+  wire::PeerMessage copy = from_two(6, 9, 1200);
+  copy.boot_round = RoundNumber{851};
+
+  EXPECT_EQ(judge(copy), Peers::Verdict::kRefused);
   EXPECT_NE(why_.find("restored copy"), std::string::npos);
-  EXPECT_EQ(judge(from_two(6, 9, 901)), Peers::Verdict::kConfirmed);
+}
+
+TEST_F(PeersTest, NeverTakesARestoredCopyHoweverFarItGrows) {
+  ASSERT_EQ(trusted(from_two(5, 7, 900)), Peers::Verdict::kConfirmed);
+  peers_.take_remembered_changed();
+  wire::PeerMessage copy = from_two(6, 9, 851);
+  copy.boot_round = RoundNumber{851};
+  ASSERT_EQ(judge(copy), Peers::Verdict::kRefused);
+  EXPECT_EQ(peers_.take_remembered_changed(), Peers::Changed::kBoot) << "it belongs in the journal";
+
+  copy.boot_epoch = BootEpoch{40};
+  copy.boot_round = copy.durable_round = RoundNumber{5000};
+
+  EXPECT_EQ(judge(copy), Peers::Verdict::kRefused);
+}
+
+TEST_F(PeersTest, ALateMessageDoesNotMakeAStoreARestoredCopy) {
+  ASSERT_EQ(trusted(from_two(5, 7, 900)), Peers::Verdict::kConfirmed);
+  wire::PeerMessage late = from_two(6, 9, 851);
+  late.to_boot = BootId{99};
+  judge(late);
+
+  wire::PeerMessage next = from_two(6, 8, 950);
+  next.boot_round = RoundNumber{901};
+  EXPECT_EQ(judge(next), Peers::Verdict::kConfirmed);
 }
 
 TEST_F(PeersTest, TakesMessagesOfOneBootThatOvertookEachOther) {
@@ -161,7 +193,9 @@ TEST_F(PeersTest, RemembersBootsAcrossARestart) {
   trusted(from_two(5, 7, 2));
   EXPECT_EQ(peers_.take_remembered_changed(), Peers::Changed::kRounds);
   EXPECT_EQ(peers_.take_remembered_changed(), Peers::Changed::kNothing);
-  Peers restarted({{BrokerId{1}, store(1), "a:1", "b:1"}, BootEpoch{4}, BootId{101}}, transport_);
+  Peers restarted(
+      {{BrokerId{1}, store(1), "a:1", "b:1"}, BootEpoch{4}, BootId{101}, RoundNumber{60}},
+      transport_);
   restarted.remember(peers_.remembered());
 
   wire::PeerMessage message = from_two(4, 6);

@@ -113,7 +113,7 @@ std::vector<Request> sample_requests() {
       MetadataRequest{},
       MetadataRequest{{"", "orders"}, true},
       ProduceRequest{},
-      ProduceRequest{1, {{where(0), 1}, {where(1), 1000}}},
+      ProduceRequest{1, {{where(0), 1, 0}, {where(1), 1000, 7}}},
       FetchRequest{},
       FetchRequest{1, 2, 3, {{where(0), {kBig}, 5}, {where(9), {0}, 0}}},
       ListOffsetsRequest{},
@@ -168,7 +168,7 @@ std::vector<PeerMessage> sample_peer_messages() {
   full.cluster = uuid<ClusterId>(1);
   full.from = {2};
   full.store = uuid<StoreId>(3);
-  full.boot_epoch = {4}, full.boot_id = {5}, full.durable_round = {6};
+  full.boot_epoch = {4}, full.boot_id = {5}, full.durable_round = {6}, full.boot_round = {5};
   full.to_store = uuid<StoreId>(7);
   full.to_boot = {8};
   full.leaderships_lost = 9;

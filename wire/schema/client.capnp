@@ -25,6 +25,7 @@ struct ProduceRequest {
       partition @2 :UInt32;
     }
     frames @3 :UInt32;
+    attempt @4 :UInt32;
   }
 }
 

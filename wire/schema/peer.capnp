@@ -110,4 +110,5 @@ struct PeerMessage {
   catalogFetch @20 :CatalogFetch;
   catalogEntries @21 :CatalogEntries;
   condition @22 :Condition;
+  bootRound @23 :UInt64;
 }
