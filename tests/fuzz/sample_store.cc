@@ -168,7 +168,7 @@ SampleStore long_life() {
   SampleStore sample;
   Recorder recorder(sample);
   begin(recorder);
-  for (int i = 0; i < 50; ++i) {
+  for (int i = 0; i < 28; ++i) {
     uint64_t uid = 1 + static_cast<uint64_t>(i % 2);
     recorder.append(uid, Term{1}, 600 + 50 * static_cast<size_t>(i % 7));
     if (i % 10 == 0) recorder.append(uid, Term{1}, 12, EntryKind::kConfiguration);

@@ -177,6 +177,20 @@ TEST(SegmentScan, BelievesTheRecordedEndAndNotTheFile) {
   EXPECT_EQ(scan_segment(segment.bench.disk, other_chain, true).error().code, Code::kCorruption);
 }
 
+// A recorded end that cannot be right must be an answer, not a reader that asks for ever.
+TEST(SegmentScan, RefusesAnEndThatLiesBeforeItsEntries) {
+  LogBuilder log(test_group(9));
+  log.add(4096 - 64 - 32).add(5000).add(100);  // the second begins 32 bytes before a page
+  Written segment(log, 3);
+  for (uint64_t end : {uint64_t{2} * kPageBytes, 2 * kPageBytes - 32, uint64_t{0}, UINT64_MAX}) {
+    SegmentFile file = segment.file;
+    file.range.end_position = end;
+    auto index = scan_segment(segment.bench.disk, file, true);
+    ASSERT_FALSE(index.ok()) << end;
+    EXPECT_EQ(index.error().code, Code::kCorruption);
+  }
+}
+
 TEST(SegmentIndex, IsSparse) {
   LogBuilder log(test_group(9));
   log.add_many(400, 1000);
