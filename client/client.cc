@@ -27,5 +27,6 @@ Result<Client> Client::connect(ClientConfig config) {
 }
 
 Admin Client::admin() { return Admin(impl_); }
+void Client::interrupt() noexcept { impl_->runtime.interrupt(); }
 
 }  // namespace strandlog::client

@@ -9,6 +9,7 @@
 #include "client/error.h"
 #include "client/offset_lookup.h"
 #include "client/runtime.h"
+#include "client/time_lookup.h"
 
 namespace strandlog::client {
 
@@ -21,8 +22,10 @@ class Consumer::Impl : public FetchSink {
                                              client_->config.request_timeout.count());
       core.add(*core_);
     });
+    runtime().watch(gate_);
   }
   ~Impl() override {
+    runtime().unwatch(gate_);
     runtime().run([this](Core& core, Time) {
       core.remove(*core_);
       core_.reset();
@@ -33,6 +36,8 @@ class Consumer::Impl : public FetchSink {
   Result<void> seek(const TopicPartition& where, Position position);
   Result<Polled> poll(size_t max_records, milliseconds wait);
   Result<int64_t> position(const TopicPartition& where) const;
+  Result<std::map<TopicPartition, int64_t>> resolve(
+      const std::map<TopicPartition, Position>& positions);
   Result<std::map<TopicPartition, Ends>> ends(const std::vector<TopicPartition>& partitions) {
     return look_up_ends(runtime(), partitions, client_->config.request_timeout.count());
   }
@@ -57,8 +62,6 @@ class Consumer::Impl : public FetchSink {
   };
 
   Runtime& runtime() { return client_->runtime; }
-  Result<std::map<TopicPartition, int64_t>> resolve(
-      const std::map<TopicPartition, Position>& positions);
   Result<void> check_exists(const TopicPartition& where);
   bool next_run();
   void take_troubles(Polled& out);
@@ -93,10 +96,13 @@ Result<void> Consumer::Impl::check_exists(const TopicPartition& where) {
 Result<std::map<TopicPartition, int64_t>> Consumer::Impl::resolve(
     const std::map<TopicPartition, Position>& positions) {
   std::map<TopicPartition, int64_t> offsets;
+  std::map<TopicPartition, int64_t> times;
   std::vector<TopicPartition> unknown;
   for (const auto& [where, position] : positions) {
     if (auto exists = check_exists(where); !exists.ok()) return exists.error();
-    if (position.kind != Position::Kind::kOffset) {
+    if (position.kind == Position::Kind::kTime) {
+      times[where] = position.offset;
+    } else if (position.kind != Position::Kind::kOffset) {
       unknown.push_back(where);
     } else if (position.offset < 0) {
       return public_error(strandlog::Code::kInvalidArgument,
@@ -104,6 +110,11 @@ Result<std::map<TopicPartition, int64_t>> Consumer::Impl::resolve(
     } else {
       offsets[where] = position.offset;
     }
+  }
+  if (!times.empty()) {
+    auto at = look_up_times(runtime(), times, client_->config.request_timeout.count());
+    if (!at.ok()) return at.error();
+    offsets.merge(*at);
   }
   if (unknown.empty()) return offsets;
   auto found = ends(unknown);
@@ -216,9 +227,9 @@ Result<Polled> Consumer::Impl::poll(size_t max_records, milliseconds wait) {
     bool woken = false;
     bool anything = gate_.wait_ms(left_ms, [&] {
       woken = std::exchange(woken_, false);
-      return woken || !runs_.empty() || !troubles_.empty();
+      return woken || !runs_.empty() || !troubles_.empty() || runtime().interrupted();
     });
-    if (!anything || woken) return out;
+    if (!anything || woken || runtime().interrupted()) return out;
   }
 }
 
@@ -250,6 +261,10 @@ Result<void> Consumer::seek(const TopicPartition& where, Position position) {
 }
 Result<int64_t> Consumer::position(const TopicPartition& where) const {
   return impl_->position(where);
+}
+Result<std::map<TopicPartition, int64_t>> Consumer::offsets(
+    const std::map<TopicPartition, Position>& positions) {
+  return impl_->resolve(positions);
 }
 Result<std::map<TopicPartition, Ends>> Consumer::ends(
     const std::vector<TopicPartition>& partitions) {

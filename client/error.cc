@@ -1,6 +1,8 @@
 // Error conversion: one switch per direction, checked at compile time.
 #include "client/error.h"
 
+#include "base/printable.h"
+
 namespace strandlog::client {
 namespace {
 
@@ -48,7 +50,7 @@ const char* code_name(Code code) { return strandlog::code_name(base_code(code)).
 
 Error public_error(strandlog::Code code, std::string text, Written written) {
   Retry retry = is_retriable(code) ? Retry::kSafe : Retry::kNever;
-  return {public_code(code), retry, written, std::move(text)};
+  return {public_code(code), retry, written, printable(text)};
 }
 
 Error public_error(const strandlog::Error& error, Written written) {

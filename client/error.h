@@ -13,7 +13,8 @@ namespace strandlog::client {
 Code public_code(strandlog::Code code);
 strandlog::Code base_code(Code code);
 
-/// An error of the public API; retry follows from the code.
+/// An error of the public API; retry follows from the code. Control characters in the text, of a
+/// topic's name or a broker's words, are shown as \xNN: error texts go to terminals.
 Error public_error(strandlog::Code code, std::string text, Written written = Written::kNo);
 Error public_error(const strandlog::Error& error, Written written = Written::kNo);
 /// `where` says who answered, in the text.

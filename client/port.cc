@@ -26,6 +26,7 @@ template Result<wire::StatusAnswer> body_of(const Reply&, const std::string&);
 template Result<wire::FoundAnswer> body_of(const Reply&, const std::string&);
 template Result<wire::MetadataAnswer> body_of(const Reply&, const std::string&);
 template Result<wire::ListOffsetsAnswer> body_of(const Reply&, const std::string&);
+template Result<wire::FetchAnswer> body_of(const Reply&, const std::string&);
 template Result<wire::DescribePartitionsAnswer> body_of(const Reply&, const std::string&);
 template Result<wire::MetadataAnswer> body_of(AnyReply);
 template Result<wire::CreateTopicAnswer> body_of(AnyReply);

@@ -29,6 +29,11 @@ Result<void> check_config(const ProducerConfig& config) {
   return {};
 }
 
+Error in_a_callback(const std::string& what) {
+  return public_error(strandlog::Code::kInvalidArgument,
+                      what + " would wait for itself in a callback; call it from another thread");
+}
+
 // Random and far above anything a counter will reach; numbers from the cluster come with
 // idempotence.
 int64_t new_producer_id(Random& random) {
@@ -46,10 +51,15 @@ class Producer::Impl : public BatchSource {
                                              new_producer_id(runtime().random()));
       core.add(*core_);
     });
+    runtime().watch(gate_);
   }
-  ~Impl() override { (void)close(kDestructorPatience).ok(); }
+  ~Impl() override {
+    (void)close(kDestructorPatience).ok();
+    runtime().unwatch(gate_);
+  }
 
   Result<void> send(const Record& record, Callback done);
+  Result<Ack> send_sync(const Record& record);
   Result<void> flush(milliseconds patience);
   Result<Totals> close(milliseconds patience);
   Totals totals() {
@@ -74,6 +84,9 @@ class Producer::Impl : public BatchSource {
   Runtime& runtime() { return client_->runtime; }
   Result<void> learn_topic(const std::string& topic, Time deadline);
   Result<void> await_room(uint64_t seen, Time deadline);
+  uint64_t let_all_leave();
+  bool await_completion(uint64_t below, milliseconds patience, bool interruptible);
+  void end();
   int64_t left_ms(Time deadline) { return (deadline.us - runtime().now().us + 999) / 1000; }
 
   std::shared_ptr<Client::Impl> client_;
@@ -140,9 +153,16 @@ Result<void> Producer::Impl::learn_topic(const std::string& topic, Time deadline
 
 Result<void> Producer::Impl::await_room(uint64_t seen, Time deadline) {
   runtime().nudge();
-  auto changed = [&] { return settles_ != seen || closed_; };
+  bool room = false;
+  auto changed = [&] {
+    room = settles_ != seen || closed_;
+    return room || runtime().interrupted();
+  };
   bool may_wait = !runtime().on_own_thread();
-  if (may_wait && gate_.wait_ms(left_ms(deadline), changed)) return {};
+  if (may_wait && gate_.wait_ms(left_ms(deadline), changed)) {
+    if (room) return {};
+    return interrupted_error(Written::kNo);
+  }
   return public_error(strandlog::Code::kBusy,
                       "no room within max.block.ms = " + std::to_string(config_.max_block.count()) +
                           ": buffer.memory = " + std::to_string(config_.buffer_memory) +
@@ -150,14 +170,29 @@ Result<void> Producer::Impl::await_room(uint64_t seen, Time deadline) {
                           std::to_string(config_.max_in_flight_batches));
 }
 
-Result<void> Producer::Impl::flush(milliseconds patience) {
+// What was accepted so far; true when all of it is completed.
+bool Producer::Impl::await_completion(uint64_t below, milliseconds patience, bool interruptible) {
+  bool done = false;
+  (void)gate_.wait_ms(patience.count(), [&] {
+    done = accumulator_.completed_below(below);
+    return done || (interruptible && runtime().interrupted());
+  });
+  return done;
+}
+
+uint64_t Producer::Impl::let_all_leave() {
   uint64_t below = gate_.with([this] {
     accumulator_.close_open();
     return accumulator_.next_batch_id();
   });
   runtime().nudge();
-  bool done = gate_.wait_ms(patience.count(), [&] { return accumulator_.completed_below(below); });
-  if (done) return {};
+  return below;
+}
+
+Result<void> Producer::Impl::flush(milliseconds patience) {
+  if (runtime().on_own_thread()) return in_a_callback("flush()");
+  if (await_completion(let_all_leave(), patience, true)) return {};
+  if (runtime().interrupted()) return interrupted_error(Written::kMaybe);
   return public_error(
       strandlog::Code::kTimeout,
       "not everything was acknowledged within " + std::to_string(patience.count()) + " ms",
@@ -165,16 +200,21 @@ Result<void> Producer::Impl::flush(milliseconds patience) {
 }
 
 Result<Producer::Totals> Producer::Impl::close(milliseconds patience) {
+  if (runtime().on_own_thread()) return in_a_callback("close()");
   bool first = gate_.with([this] { return !std::exchange(closed_, true); });
   gate_.notify();
   if (!first) return totals();
-  (void)flush(patience).ok();
+  (void)await_completion(let_all_leave(), patience, false);
+  end();
+  return totals();
+}
+
+void Producer::Impl::end() {
   runtime().run([this](Core& core, Time) {
     core_->abort();
     core.remove(*core_);
     core_.reset();
   });
-  return totals();
 }
 
 // --------------------------------------------------------------------------------------------
@@ -193,21 +233,26 @@ Result<void> Producer::send(Record record, Callback done) {
   return impl_->send(record, std::move(done));
 }
 
-Result<Ack> Producer::send_sync(Record record) {
+Result<Ack> Producer::send_sync(Record record) { return impl_->send_sync(record); }
+
+Result<Ack> Producer::Impl::send_sync(const Record& record) {
+  if (runtime().on_own_thread()) return in_a_callback("send_sync()");
   struct Outcome {
     Gate gate;
     std::optional<Result<Ack>> result;
   };
   auto outcome = std::make_shared<Outcome>();
-  auto sent = impl_->send(record, [outcome](Result<Ack> result) {
+  auto sent = send(record, [outcome](Result<Ack> result) {
     outcome->gate.with([&] { outcome->result.emplace(std::move(result)); });
     outcome->gate.notify();
   });
   if (!sent.ok()) return sent.error();
-  constexpr int64_t kLongMs = 3'600'000;
-  while (!outcome->gate.wait_ms(kLongMs, [&] { return outcome->result.has_value(); })) {
-  }
-  return *outcome->result;
+  runtime().watch(outcome->gate);
+  outcome->gate.wait([&] { return outcome->result.has_value() || runtime().interrupted(); });
+  runtime().unwatch(outcome->gate);
+  return outcome->gate.with([&] {
+    return outcome->result ? *outcome->result : Result<Ack>(interrupted_error(Written::kMaybe));
+  });
 }
 
 Result<void> Producer::flush(milliseconds patience) { return impl_->flush(patience); }

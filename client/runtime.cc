@@ -6,9 +6,11 @@
 #include <condition_variable>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <thread>
 
 #include "base/system_env.h"
+#include "client/error.h"
 #include "wire/zmq_transport.h"
 
 namespace strandlog::client {
@@ -25,6 +27,10 @@ Gate::~Gate() = default;
 void Gate::lock() { parts_->mutex.lock(); }
 void Gate::unlock() { parts_->mutex.unlock(); }
 void Gate::notify() { parts_->changed.notify_all(); }
+void Gate::wait(const std::function<bool()>& ready) {
+  std::unique_lock lock(parts_->mutex);
+  parts_->changed.wait(lock, ready);
+}
 
 bool Gate::wait_ms(int64_t ms, const std::function<bool()>& ready) {
   std::unique_lock lock(parts_->mutex);
@@ -46,29 +52,6 @@ class LockedRandom : public Random {
  private:
   std::mutex mutex_;
   SystemRandom random_;
-};
-
-// A value that one thread waits for and another sets, once.
-template <class T>
-class Slip {
- public:
-  void set(T value) {
-    {
-      std::lock_guard lock(mutex_);
-      value_.emplace(std::move(value));
-    }
-    ready_.notify_all();
-  }
-  T take() {
-    std::unique_lock lock(mutex_);
-    ready_.wait(lock, [this] { return value_.has_value(); });
-    return std::move(*value_);
-  }
-
- private:
-  std::mutex mutex_;
-  std::condition_variable ready_;
-  std::optional<T> value_;
 };
 
 // The library wakes at least this often, whatever the core says.
@@ -111,7 +94,34 @@ struct Runtime::Loop {
   std::vector<Command> commands;
   std::atomic<bool> nudged{false};
   std::atomic<bool> stopping{false};
+  Gate calls;  ///< of everybody who waits for an answer
+  std::atomic<bool> interrupted{false};
+  std::set<Gate*> watched;  ///< under `mutex`
   std::thread thread;
+};
+
+// A value that one thread waits for and the library's sets, once.
+template <class T>
+class Runtime::Slip {
+ public:
+  explicit Slip(Loop& loop) : loop_(loop) {}
+  void set(T value) {
+    loop_.calls.with([&] { value_.emplace(std::move(value)); });
+    loop_.calls.notify();
+  }
+  /// Nothing when interrupted first.
+  std::optional<T> take() {
+    loop_.calls.wait([this] { return value_.has_value() || loop_.interrupted.load(); });
+    return loop_.calls.with([this] { return std::move(value_); });
+  }
+  T take_uninterrupted() {
+    loop_.calls.wait([this] { return value_.has_value(); });
+    return std::move(*value_);
+  }
+
+ private:
+  Loop& loop_;
+  std::optional<T> value_;  ///< under `calls`
 };
 
 Runtime::Runtime(const ClientConfig& config) : loop_(std::make_unique<Loop>(config)) {
@@ -141,21 +151,59 @@ void Runtime::post(Command command) {
 void Runtime::run(Command command) {
   if (on_own_thread()) return command(loop_->core, now());
   // Shared: the setter still touches it when the waiter is gone.
-  auto done = std::make_shared<Slip<bool>>();
+  auto done = std::make_shared<Slip<bool>>(*loop_);
   post([&command, done](Core& core, Time at) {
     command(core, at);
     done->set(true);
   });
-  done->take();
+  done->take_uninterrupted();
+}
+
+Error interrupted_error(Written written) {
+  return public_error(strandlog::Code::kInterrupted, "interrupted by Client::interrupt()", written);
+}
+
+void Runtime::interrupt() {
+  loop_->calls.with([this] { loop_->interrupted.store(true); });
+  loop_->calls.notify();
+  std::lock_guard lock(loop_->mutex);
+  for (Gate* gate : loop_->watched) {
+    // Whoever is about to wait has asked already; only then may it be told.
+    gate->with([] {});
+    gate->notify();
+  }
+}
+
+bool Runtime::interrupted() const { return loop_->interrupted.load(); }
+void Runtime::watch(Gate& gate) {
+  std::lock_guard lock(loop_->mutex);
+  loop_->watched.insert(&gate);
+}
+void Runtime::unwatch(Gate& gate) {
+  std::lock_guard lock(loop_->mutex);
+  loop_->watched.erase(&gate);
+}
+
+std::optional<Error> Runtime::why_not_wait() const {
+  if (on_own_thread()) {
+    return public_error(strandlog::Code::kInvalidArgument,
+                        "a callback must not wait for an answer: it runs on the thread that would "
+                        "bring it");
+  }
+  if (interrupted()) return interrupted_error(Written::kNo);
+  return std::nullopt;
 }
 
 Time Runtime::now() { return loop_->clock.now(); }
 int64_t Runtime::wall_ms() { return loop_->clock.wall_ms(); }
 Random& Runtime::random() { return loop_->random; }
-void Runtime::pause(int64_t ms) { std::this_thread::sleep_for(std::chrono::milliseconds(ms)); }
+void Runtime::pause(int64_t ms) {
+  (void)loop_->calls.wait_ms(ms, [this] { return loop_->interrupted.load(); });
+}
 
 Reply Runtime::call(const std::string& address, wire::RequestBody body, int64_t timeout_ms) {
-  auto slip = std::make_shared<Slip<Reply>>();
+  if (auto refusal = why_not_wait()) return Reply{std::move(refusal), {}, {}};
+  auto slip = std::make_shared<Slip<Reply>>(*loop_);
   post([=, body = std::move(body)](Core& core, Time at) mutable {
     Outgoing outgoing;
     outgoing.address = address;
@@ -164,17 +212,20 @@ Reply Runtime::call(const std::string& address, wire::RequestBody body, int64_t 
     core.requests().send(at, std::move(outgoing),
                          [slip](Reply reply) { slip->set(std::move(reply)); });
   });
-  return slip->take();
+  auto reply = slip->take();
+  return reply ? std::move(*reply) : Reply{interrupted_error(Written::kMaybe), {}, {}};
 }
 
 AnyReply Runtime::ask_any(wire::RequestBody body, int64_t timeout_ms, int64_t attempt_ms) {
-  auto slip = std::make_shared<Slip<AnyReply>>();
+  if (auto refusal = why_not_wait()) return AnyReply{std::move(refusal), {}, false};
+  auto slip = std::make_shared<Slip<AnyReply>>(*loop_);
   post([=, body = std::move(body)](Core& core, Time at) mutable {
     core.any().ask(
         at, std::move(body), at.plus_ms(timeout_ms),
         [slip](AnyReply reply) { slip->set(std::move(reply)); }, attempt_ms);
   });
-  return slip->take();
+  auto reply = slip->take();
+  return reply ? std::move(*reply) : AnyReply{interrupted_error(Written::kMaybe), {}, true};
 }
 
 void Runtime::require_catalog(uint64_t index) {
@@ -182,12 +233,14 @@ void Runtime::require_catalog(uint64_t index) {
 }
 
 Result<TopicRoute> Runtime::lookup(const std::string& topic, int64_t timeout_ms) {
-  auto slip = std::make_shared<Slip<Result<TopicRoute>>>();
+  if (auto refusal = why_not_wait()) return *refusal;
+  auto slip = std::make_shared<Slip<Result<TopicRoute>>>(*loop_);
   post([=](Core& core, Time at) {
     core.router().lookup(at, topic, at.plus_ms(timeout_ms),
                          [slip](Result<TopicRoute> route) { slip->set(std::move(route)); });
   });
-  return slip->take();
+  auto route = slip->take();
+  return route ? std::move(*route) : Result<TopicRoute>(interrupted_error(Written::kNo));
 }
 
 }  // namespace strandlog::client

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <functional>
 #include <memory>
+#include <optional>
 
 #include "client/core.h"
 #include "client/port.h"
@@ -27,6 +28,7 @@ class Gate {
   }
   /// Waits until `ready`, asked under the lock, or until the time is over (then false).
   bool wait_ms(int64_t ms, const std::function<bool()>& ready);
+  void wait(const std::function<bool()>& ready);
   void notify();
 
  private:
@@ -44,7 +46,9 @@ class Gate {
   std::unique_ptr<Parts> parts_;
 };
 
-/// Any thread may call it; commands run on its own thread, in order.
+/// Any thread may call it; commands run on its own thread, in order. Calls that wait for an answer
+/// fail with kInterrupted after interrupt(), and with kInvalidArgument on its own thread, which is
+/// the one that would bring the answer.
 class Runtime : public Port {
  public:
   explicit Runtime(const ClientConfig& config);
@@ -59,6 +63,12 @@ class Runtime : public Port {
   void nudge();
   bool on_own_thread() const;
 
+  /// From now on nobody waits in here, and whoever waits at a watched gate is told to look again.
+  void interrupt();
+  bool interrupted() const;
+  void watch(Gate& gate);
+  void unwatch(Gate& gate);
+
   Time now() override;
   int64_t wall_ms() override;
   Random& random() override;
@@ -72,8 +82,14 @@ class Runtime : public Port {
 
  private:
   struct Loop;
+  template <class T>
+  class Slip;
+  std::optional<Error> why_not_wait() const;
+
   std::unique_ptr<Loop> loop_;
 };
+
+Error interrupted_error(Written written);
 
 /// What a Client is made of.
 class Client::Impl {

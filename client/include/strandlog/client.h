@@ -46,6 +46,10 @@ class Client {
   Result<Producer> producer(ProducerConfig config);
   Result<Consumer> consumer(ConsumerConfig config);
   Admin admin();
+  /// For a program that wants to end: every call that waits, now or later, of this client and of
+  /// what it made, answers kInterrupted at once instead of waiting on. poll() answers what it has.
+  /// Records on their way stay on their way: Producer::close() still waits as long as it is told.
+  void interrupt() noexcept;
 
  private:
   friend class Producer;

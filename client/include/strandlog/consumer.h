@@ -19,13 +19,16 @@ struct ConsumerConfig {
   uint64_t max_unpacked_batch_bytes = 64u << 20;  ///< a batch that unpacks to more is malformed
 };
 
-/// Where to read from: the log's start, its end as of now, or an offset.
+/// Where to read from: the log's start, its end as of now, an offset, or a time.
 struct Position {
-  enum class Kind { kStart, kEnd, kOffset } kind = Kind::kStart;
-  int64_t offset = 0;
+  enum class Kind { kStart, kEnd, kOffset, kTime } kind = Kind::kStart;
+  int64_t offset = 0;  ///< kOffset; kTime: milliseconds since 1970
   static Position start() { return {Kind::kStart, 0}; }
   static Position end() { return {Kind::kEnd, 0}; }
   static Position at(int64_t offset) { return {Kind::kOffset, offset}; }
+  /// The first record that the log took at that time or later; its end if there is none. It is the
+  /// leader's clock that counts, which never goes back along a log, not Record::timestamp_ms.
+  static Position at_time(int64_t ms_since_1970) { return {Kind::kTime, ms_since_1970}; }
 };
 
 struct ConsumedRecord {
@@ -65,7 +68,8 @@ class Consumer {
   ~Consumer();
 
   /// Replaces the assignment; reading begins at the given positions. kNotFound for a topic or
-  /// partition that does not exist.
+  /// partition that does not exist. An offset outside a log is not looked for here: poll() reports
+  /// it, once, as an event of kOutOfRange.
   Result<void> assign(const std::map<TopicPartition, Position>& positions);
   /// Up to `max_records`, waiting up to `wait` for the first. Empty after that or after wake().
   Result<Polled> poll(size_t max_records = 500, milliseconds wait = milliseconds{500});
@@ -73,6 +77,9 @@ class Consumer {
   /// The offset of the next record poll() will return for it.
   Result<int64_t> position(const TopicPartition& where) const;
   Result<std::map<TopicPartition, Ends>> ends(const std::vector<TopicPartition>& partitions);
+  /// The offsets that positions mean now: what assign() would begin at.
+  Result<std::map<TopicPartition, int64_t>> offsets(
+      const std::map<TopicPartition, Position>& positions);
   void wake() noexcept;
 
  private:

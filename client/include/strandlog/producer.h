@@ -54,9 +54,10 @@ struct Ack {
 
 using Callback = std::function<void(Result<Ack>)>;
 
-/// Any thread. Each accepted send() completes exactly once, by its callback (on the library's
-/// thread; it must not block and must not call flush() or close()). Completions of one partition
-/// come in the order of their sends.
+/// Any thread. Each accepted send() completes exactly once, by its callback, on the library's
+/// thread. A callback must not block; it may send(), which then never waits (kBusy), but
+/// send_sync(), flush() and close() answer kInvalidArgument in it. Completions of one partition come
+/// in the order of their sends.
 class Producer {
  public:
   struct Totals {
@@ -70,17 +71,19 @@ class Producer {
   };
   Producer(Producer&&) noexcept;
   Producer& operator=(Producer&&) noexcept;
-  /// Closes with 5 s of patience.
+  /// Closes with 5 s of patience, unless it is closed already.
   ~Producer();
 
-  /// Accepts one record; waits up to max_block for buffer space (kBusy after it). kTooLarge,
-  /// kNotFound, kInvalidArgument and kClosed are returned at once and then no callback follows.
+  /// Accepts one record; waits up to max_block for buffer space (kBusy after it) and for what is
+  /// known of a new topic. After any error no callback follows: kTooLarge, kNotFound,
+  /// kInvalidArgument and kClosed come at once, kUnreachable when no broker can be asked.
   Result<void> send(Record record, Callback done = {});
   /// As send(), and waits for the outcome.
   Result<Ack> send_sync(Record record);
   /// Waits until everything accepted so far is completed, or kTimeout.
   Result<void> flush(milliseconds patience);
-  /// Flushes, then fails what is left with kClosed (written: maybe). Later sends answer kClosed.
+  /// Flushes, then fails what is left with kClosed (written: maybe). Every callback has run when it
+  /// returns. Later sends answer kClosed; a later close() just returns the totals.
   Result<Totals> close(milliseconds patience);
   Totals totals() const;
 
