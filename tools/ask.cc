@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "base/option_types.h"
+#include "base/printable.h"
 
 namespace strandlog::tools {
 
@@ -19,7 +20,7 @@ Error explained(const Invocation& invocation, const Error& error) {
                 "\n  ask others: -s HOST:PORT,…      wait longer: --timeout 30s";
       break;
     case Exit::kNotFound:
-      text += "\n  what exists: strandlog topic list";
+      if (error.code == Code::kNotFound) text += "\n  what exists: strandlog topic list";
       break;
     case Exit::kDone:
     case Exit::kFailed:
@@ -45,10 +46,10 @@ Result<client::TopicSummary> find_topic(const Invocation& invocation, client::Ad
     if (summary.name == topic) return std::move(summary);
     names.push_back(summary.name);
   }
-  std::string text = "topic \"" + topic + "\" does not exist (asked " + invocation.servers_text() +
-                     ")" + did_you_mean(topic, names);
-  text +=
-      "\n  create it: strandlog topic create " + topic + "      what exists: strandlog topic list";
+  std::string text = "topic \"" + printable(topic) + "\" does not exist (asked " +
+                     invocation.servers_text() + ")" + did_you_mean(topic, names);
+  text += "\n  create it: strandlog topic create " + printable(topic) +
+          "      what exists: strandlog topic list";
   return Error{Code::kNotFound, std::move(text)};
 }
 

@@ -84,14 +84,14 @@ Result<void> send_until(client::Producer& producer, Deliveries& deliveries, Payl
     client::Record record;
     record.topic = topic;
     record.value = payload.next();
-    if (i % kTimedEvery != 0) {
-      TRY(lift(producer.send(std::move(record))));
-      continue;
-    }
-    auto timed = deliveries.timed();
-    TRY(lift(producer.send(std::move(record), std::move(timed.callback))));
+    std::optional<Deliveries::Timed> timed;
+    if (i % kTimedEvery == 0) timed = deliveries.timed();
+    const auto sent =
+        producer.send(std::move(record), timed ? std::move(timed->callback) : client::Callback{});
+    if (!sent.ok() && sent.error().code == client::Code::kInterrupted) return {};
+    if (!sent.ok()) return lifted(sent.error());
     // What counts is the way from acceptance to answer, not the wait for room before it.
-    timed.restart();
+    if (timed) timed->restart();
   }
   return {};
 }
@@ -105,10 +105,11 @@ Result<Exit> bench_produce(Invocation& invocation) {
   const auto& values = invocation.values;
   const std::string topic = values.text("topic");
   const size_t size = values.bytes("size");
+  Deliveries deliveries;
   ASSIGN(auto client, invocation.connect());
+  const OnInterrupt on_interrupt([&client] { client.interrupt(); });
   auto admin = client.admin();
   TRY(find_topic(invocation, admin, topic));
-  Deliveries deliveries;
   ASSIGN(auto producer, lift(client.producer(producer_config(values))));
   Payload payload(size);
 
@@ -118,7 +119,7 @@ Result<Exit> bench_produce(Invocation& invocation) {
   TRY(send_until(producer, deliveries, payload, topic, begin.when + values.duration("duration")));
   Mark end{producer.totals(), Clock::now()};
   const auto latency = deliveries.latency_us();
-  const auto closed = producer.close(milliseconds{30000});
+  const auto closed = producer.close(milliseconds{interrupted() ? 500 : 30000});
   if (closed.ok()) end.totals.failed = closed.value().failed;
 
   const Json figures = producer_figures(begin, end, size, latency);
@@ -139,6 +140,7 @@ Result<Exit> bench_consume(Invocation& invocation) {
   const auto& values = invocation.values;
   const std::string topic = values.text("topic");
   ASSIGN(auto client, invocation.connect());
+  const OnInterrupt on_interrupt([&client] { client.interrupt(); });
   auto admin = client.admin();
   ASSIGN(const auto summary, find_topic(invocation, admin, topic));
   ASSIGN(auto consumer, lift(client.consumer({})));
@@ -160,6 +162,13 @@ Result<Exit> bench_consume(Invocation& invocation) {
   uint64_t bytes = 0;
   while (records < left && !interrupted() && Clock::now() < until) {
     ASSIGN(const auto polled, lift(consumer.poll(10000, milliseconds{200})));
+    for (const auto& event : polled.events) {
+      if (event.kind == client::ConsumerEvent::Kind::kGap) {
+        left -= std::min(left, static_cast<uint64_t>(event.next - event.offset));
+      } else if (event.error.retry != client::Retry::kSafe) {
+        return lifted(event.error);
+      }
+    }
     for (const auto& record : polled.records)
       bytes += (record.key ? record.key->size() : 0) + (record.value ? record.value->size() : 0);
     records += polled.records.size();
@@ -206,6 +215,7 @@ std::vector<Command> bench_commands() {
                     .unit = "s",
                     .fallback = "5s",
                     .min = 1,
+                    .max = 86400000,
                     .help = "of the measured part"},
                    {.name = "acks",
                     .type = OptionType::kChoice,
@@ -215,6 +225,8 @@ std::vector<Command> bench_commands() {
        .examples = {"strandlog bench produce -t bench --inflight 256 -o json"},
        .json = R"({"records_per_s","mb_per_s","p50_us","p99_us","p999_us","acked","failed",)"
                R"("batches_per_request"})",
+       .exits = asking({{Exit::kNotFound, "no such topic"},
+                        {Exit::kPartial, "some records were not acknowledged"}}),
        .handler = bench_produce},
       {.path = "bench consume",
        .summary = "read a topic from its start to its end as of now",
@@ -224,9 +236,11 @@ std::vector<Command> bench_commands() {
                     .unit = "s",
                     .fallback = "60s",
                     .min = 1,
+                    .max = 86400000,
                     .help = "stop after so long"}},
        .examples = {"strandlog bench consume -t bench -o json"},
        .json = R"({"records_per_s","mb_per_s","records","bytes","seconds"})",
+       .exits = asking({{Exit::kNotFound, "no such topic"}}),
        .handler = bench_consume},
   };
 }

@@ -1,5 +1,7 @@
 // cluster, broker, status, health: the cluster as a whole.
+#include "base/printable.h"
 #include "tools/ask.h"
+#include "tools/health.h"
 
 namespace strandlog::tools {
 namespace {
@@ -71,8 +73,8 @@ Json json_of(const client::BrokerStatus& status) {
 
 std::string status_table(const client::BrokerStatus& status) {
   std::string out = "BROKER " + std::to_string(status.broker) + "  " + status.address + "  v" +
-                    status.version + "  boot " + std::to_string(status.boot_epoch) + "\n  " +
-                    status.state + "\n";
+                    printable(status.version) + "  boot " + std::to_string(status.boot_epoch) +
+                    "\n  " + printable(status.state) + "\n";
   Table counters({"COUNTER", "VALUE"});
   for (const auto& [name, value] : status.counters) counters.add({name, std::to_string(value)});
   Table histograms({"HISTOGRAM", "COUNT", "P50", "P99", "P99.9", "MAX"});
@@ -83,108 +85,72 @@ std::string status_table(const client::BrokerStatus& status) {
   return out + counters.text() + histograms.text();
 }
 
-/// One object for one broker; with --all an array over the cluster's brokers.
-Result<Exit> status(Invocation& invocation) {
-  ASSIGN(auto client, invocation.connect());
-  auto admin = client.admin();
-  const bool all = invocation.values.flag("all");
-  std::vector<std::string> addresses = {invocation.positionals.empty() ? invocation.servers[0]
-                                                                       : invocation.positionals[0]};
-  if (all) {
-    const auto cluster = lift(admin.describe_cluster());
-    if (!cluster.ok()) return explained(invocation, cluster.error());
-    addresses.clear();
-    for (const auto& broker : cluster->brokers) addresses.push_back(broker.address);
+/// The broker that was named, or the first of the servers that answers.
+Result<client::BrokerStatus> status_of_one(const Invocation& invocation, client::Admin& admin) {
+  const auto& named = invocation.positionals;
+  Result<client::BrokerStatus> answer = Error{};
+  for (const auto& address : named.empty() ? invocation.servers : named) {
+    answer = lift(admin.broker_status(address));
+    if (answer.ok() || exit_of(answer.error().code) != Exit::kUnreachable) break;
   }
-  Report report{.document = Json::array()};
-  Result<Exit> result = Exit::kDone;
-  for (const auto& address : addresses) {
-    const auto answer = lift(admin.broker_status(address));
-    if (!answer.ok()) {
-      result = explained(invocation, answer.error());
-      continue;
-    }
-    report.document.push_back(json_of(*answer));
-    report.table += status_table(*answer);
-    report.names.push_back(std::to_string(answer->broker));
-  }
-  if (!all && !result.ok()) return result;
-  if (!all) report.document = Json(report.document[0]);
-  invocation.print(report);
-  return result;
+  return answer;
 }
 
-/// What `health` found. The worst of it decides.
-struct Health {
+void add(Report& report, const client::BrokerStatus& status) {
+  report.document.push_back(json_of(status));
+  report.table += status_table(status);
+  report.names.push_back(std::to_string(status.broker));
+}
+
+/// Every broker of the cluster; kPartial when only some answer.
+Result<Exit> status_of_all(const Invocation& invocation, client::Admin& admin) {
+  const auto cluster = lift(admin.describe_cluster());
+  if (!cluster.ok()) return explained(invocation, cluster.error());
+  Report report{.document = Json::array()};
   Exit exit = Exit::kDone;
-  Json document;
-  std::vector<std::string> reasons;
-
-  void worsen(Exit to, std::string reason) {
-    if (exit != Exit::kUnavailable) exit = to;
-    reasons.push_back(std::move(reason));
+  for (const auto& broker : cluster->brokers) {
+    const auto answer = lift(admin.broker_status(broker.address));
+    if (answer.ok()) {
+      add(report, *answer);
+    } else {
+      exit = Exit::kPartial;
+      print_error(answer.error(), "broker " + std::to_string(broker.broker) + ": ");
+    }
   }
-  std::string state() const {
-    return exit == Exit::kDone ? "healthy" : exit == Exit::kDegraded ? "degraded" : "unavailable";
-  }
-};
+  invocation.print(report);
+  return exit;
+}
 
-struct PartitionCounts {
-  uint64_t total = 0;
-  uint64_t leaderless = 0;
-  uint64_t under_replicated = 0;
-};
+Result<Exit> status(Invocation& invocation) {
+  const bool all = invocation.values.flag("all");
+  if (all && !invocation.positionals.empty())
+    return Error{Code::kInvalidArgument, "status: --all and an ADDRESS exclude each other"};
+  ASSIGN(auto client, invocation.connect());
+  auto admin = client.admin();
+  if (all) return status_of_all(invocation, admin);
+  const auto answer = status_of_one(invocation, admin);
+  if (!answer.ok()) return explained(invocation, answer.error());
+  Report report{.document = Json::array()};
+  add(report, *answer);
+  report.document = Json(report.document[0]);
+  invocation.print(report);
+  return Exit::kDone;
+}
 
-Result<PartitionCounts> count_partitions(client::Admin& admin) {
-  PartitionCounts counts;
+Result<Health> measure(client::Admin& admin) {
+  HealthFindings findings;
+  ASSIGN(findings.cluster, lift(admin.describe_cluster()));
   ASSIGN(const auto topics, lift(admin.list_topics()));
   for (const auto& topic : topics) {
     const auto described = lift(admin.describe_topic(topic.name));
     // Deleted since it was listed.
     if (!described.ok() && described.error().code == Code::kNotFound) continue;
     if (!described.ok()) return described.error();
-    for (const auto& partition : described->partitions) {
-      ++counts.total;
-      if (!partition.leader) ++counts.leaderless;
-      bool whole = true;
-      for (const auto& replica : partition.replicas)
-        whole = whole && (replica.state == "in_sync" || replica.state == "behind");
-      if (!whole) ++counts.under_replicated;
-    }
+    findings.partitions.add(*described);
   }
-  return counts;
-}
-
-Result<Health> measure(client::Admin& admin) {
-  Health health;
-  ASSIGN(const auto cluster, lift(admin.describe_cluster()));
-  ASSIGN(const auto counts, count_partitions(admin));
-  uint64_t alive = 0;
-  for (const auto& broker : cluster.brokers) {
-    alive += broker.alive ? 1 : 0;
-    if (!broker.alive)
-      health.worsen(Exit::kDegraded, "broker " + std::to_string(broker.broker) + " at " +
-                                         broker.address + " is silent");
-  }
-  if (counts.under_replicated > 0)
-    health.worsen(Exit::kDegraded, std::to_string(counts.under_replicated) + " of " +
-                                       std::to_string(counts.total) + " partitions lack a replica");
-  if (counts.leaderless > 0)
-    health.worsen(Exit::kUnavailable, std::to_string(counts.leaderless) + " of " +
-                                          std::to_string(counts.total) +
-                                          " partitions have no leader");
-  if (cluster.catalog_leader == 0)
-    health.worsen(Exit::kUnavailable, "the catalog has no leader: topics cannot be changed");
-  health.document = {{"state", health.state()},
-                     {"cluster", cluster.cluster},
-                     {"brokers", cluster.brokers.size()},
-                     {"brokers_alive", alive},
-                     {"partitions", counts.total},
-                     {"leaderless", counts.leaderless},
-                     {"under_replicated", counts.under_replicated},
-                     {"catalog_leader", cluster.catalog_leader},
-                     {"reasons", health.reasons}};
-  return health;
+  for (const auto& broker : findings.cluster.brokers)
+    if (broker.alive) findings.statuses.emplace(broker.broker, admin.broker_status(broker.address));
+  return judge(findings);
 }
 
 /// True when some broker answers for itself: then what failed is the cluster, not the asking.
@@ -201,13 +167,10 @@ Result<Exit> health(Invocation& invocation) {
   if (!measured.ok()) {
     if (exit_of(measured.error().code) != Exit::kUnreachable || !any_answers(invocation, admin))
       return explained(invocation, measured.error());
-    Health down;
-    down.worsen(Exit::kUnavailable, measured.error().text);
-    down.document = {{"state", down.state()}, {"reasons", down.reasons}};
-    measured = down;
+    measured = unavailable(measured.error().text);
   }
   std::string text = measured->state() + "\n";
-  for (const auto& reason : measured->reasons) text += "  " + reason + "\n";
+  for (const auto& reason : measured->reasons) text += "  " + printable(reason) + "\n";
   invocation.print({.document = measured->document, .table = text, .names = {measured->state()}});
   return measured->exit;
 }
@@ -221,29 +184,38 @@ std::vector<Command> cluster_commands() {
        .examples = {"strandlog cluster found -s 10.0.0.1:7400,10.0.0.2:7400,10.0.0.3:7400"},
        .json = R"({"cluster","catalog_leader","brokers":[{"broker","address","store","alive",)"
                R"("leaders","replicas"}]})",
+       .exits = asking({{Exit::kUnreachable, "a broker is absent"},
+                        {Exit::kConflict, "a broker belongs to another cluster"}}),
        .handler = found},
       {.path = "broker list",
        .summary = "list the brokers of the cluster",
        .examples = {"strandlog broker list -o json"},
        .json = R"([{"broker","address","store","alive","leaders","replicas"},…])",
+       .exits = asking({}),
        .handler = broker_list},
       {.path = "status",
        .summary = "show every counter and histogram of a broker",
        .options = {{.name = "all", .type = OptionType::kBool, .help = "of every broker"}},
        .positionals = {{.name = "ADDRESS",
-                        .help = "the broker's HOST:PORT; else the first server",
+                        .help = "the broker's HOST:PORT; else the first server that answers",
                         .required = false}},
        .examples = {"strandlog status 127.0.0.1:17400 -o json", "strandlog status --all"},
        .json = R"({"broker","address","store","cluster","version","state","founding",)"
                R"("boot_epoch","counters":{…},"histograms":{NAME:{"count","sum","p50","p99",)"
                R"("p999","max"}}}, with --all an array of these)",
+       .exits = asking({{Exit::kPartial, "--all: some brokers do not answer"}}),
        .handler = status},
       {.path = "health",
        .summary = "say whether the cluster is healthy (0), degraded (11), unavailable (10) or "
                   "cannot be asked (4)",
        .examples = {"strandlog health || echo not well"},
-       .json = R"({"state":"healthy|degraded|unavailable","cluster","brokers","brokers_alive",)"
-               R"("partitions","leaderless","under_replicated","catalog_leader","reasons":[…]})",
+       .json =
+           R"({"state":"healthy|degraded|unavailable","cluster","brokers","brokers_alive",)"
+           R"("disk_full":[broker,…],"partitions","leaderless","under_replicated","catalog_leader","reasons":[…]})",
+       .exits = asking({{Exit::kDone, "healthy"},
+                        {Exit::kUnreachable, "nobody can be asked"},
+                        {Exit::kUnavailable, "unavailable: something has no leader"},
+                        {Exit::kDegraded, "degraded: all is served, something is missing"}}),
        .handler = health},
   };
 }

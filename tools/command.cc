@@ -6,6 +6,7 @@
 
 #include "base/option_print.h"
 #include "base/option_types.h"
+#include "base/printable.h"
 
 namespace strandlog::tools {
 namespace {
@@ -87,6 +88,26 @@ Result<const Command*> take_command(std::vector<std::string>& arguments) {
   return command;
 }
 
+/// A variable that is set to nothing says nothing.
+std::map<std::string, std::string> without_empty(std::map<std::string, std::string> environment) {
+  std::erase_if(environment, [](const auto& variable) { return variable.second.empty(); });
+  return environment;
+}
+
+/// Reads the global options' values into their fields.
+Result<void> read_globals(Invocation& invocation) {
+  const auto& values = invocation.values;
+  invocation.help = values.flag("help");
+  invocation.quiet = values.flag("quiet");
+  invocation.verbose = values.flag("verbose");
+  invocation.format_given = values.has("output");
+  if (invocation.format_given) invocation.format = format_of(values.text("output"));
+  invocation.servers = values.list("server");
+  invocation.positionals = values.positionals();
+  if (!invocation.servers.empty()) return {};
+  return usage(values.find("server")->where + " names no broker; wanted HOST:PORT,…");
+}
+
 }  // namespace
 
 const std::vector<Command>& commands() {
@@ -101,6 +122,14 @@ const std::vector<Command>& commands() {
   return kAll;
 }
 
+ExitMeanings asking(ExitMeanings meanings) {
+  // The first meaning of a code wins.
+  meanings.insert(meanings.end(), {{Exit::kUnreachable,
+                                    "no broker reached, or no answer in time: may succeed later"},
+                                   {Exit::kDenied, "not allowed"}});
+  return meanings;
+}
+
 const OptionTable& global_options() {
   static const OptionTable kGlobal = {
       {.name = "server",
@@ -108,7 +137,8 @@ const OptionTable& global_options() {
        .type = OptionType::kList,
        .unit = "LIST",
        .fallback = "127.0.0.1:7400",
-       .help = "brokers to ask, HOST:PORT with commas between; any of the cluster will do",
+       .help = "brokers to ask, HOST:PORT with commas between; any of the cluster will do; "
+               "else the profile that `dev up` writes",
        .env = "STRANDLOG_SERVERS"},
       {.name = "output",
        .flag = 'o',
@@ -123,7 +153,10 @@ const OptionTable& global_options() {
        .max = 86400000,
        .help = "longest wait for a broker and for each request"},
       {.name = "quiet", .flag = 'q', .type = OptionType::kBool, .help = "errors alone on stderr"},
-      {.name = "verbose", .flag = 'v', .type = OptionType::kBool, .help = "more on stderr"},
+      {.name = "verbose",
+       .flag = 'v',
+       .type = OptionType::kBool,
+       .help = "on stderr: which brokers are asked, and what positions mean"},
       {.name = "help", .flag = 'h', .type = OptionType::kBool, .help = "this help"},
   };
   return kGlobal;
@@ -133,20 +166,22 @@ Result<Invocation> parse_invocation(const CommandLine& line) {
   Invocation invocation;
   auto arguments = line.arguments;
   ASSIGN(invocation.command, take_command(arguments));
-  const OptionTable table = table_of(invocation.command);
-  ASSIGN(invocation.values, parse_options(table, {.arguments = arguments,
-                                                  .environment = line.environment,
-                                                  .file_name = line.profile_name,
-                                                  .file_text = line.profile_text}));
-  const auto& values = invocation.values;
-  invocation.help = values.flag("help");
-  invocation.quiet = values.flag("quiet");
-  invocation.verbose = values.flag("verbose");
-  invocation.format_given = values.has("output");
-  if (invocation.format_given) invocation.format = format_of(values.text("output"));
-  invocation.servers = values.list("server");
-  if (invocation.servers.empty()) return usage("--server names no broker");
-  invocation.positionals = values.positionals();
+  // The profile says which cluster, not what a command does.
+  const auto from_profile = parse_options(
+      global_options(), {.file_name = line.profile_name, .file_text = line.profile_text});
+  if (!from_profile.ok())
+    return usage(from_profile.error().text + "\n  mend or delete " + line.profile_name);
+  auto values =
+      parse_options(table_of(invocation.command), {.arguments = arguments,
+                                                   .environment = without_empty(line.environment),
+                                                   .file_name = line.profile_name,
+                                                   .file_text = line.profile_text});
+  if (!values.ok()) {
+    const std::string of = invocation.command == nullptr ? "" : " " + invocation.command->path;
+    return usage(values.error().text + "\n  see: strandlog help" + of);
+  }
+  invocation.values = std::move(*values);
+  TRY(read_globals(invocation));
   if (invocation.command != nullptr && !invocation.help)
     TRY(check_positionals(*invocation.command, invocation.positionals));
   return invocation;
@@ -154,7 +189,7 @@ Result<Invocation> parse_invocation(const CommandLine& line) {
 
 void Invocation::note(std::string_view text) const {
   if (quiet) return;
-  std::fprintf(stderr, "%.*s\n", static_cast<int>(text.size()), text.data());
+  std::fprintf(stderr, "%s\n", printable(text, "\n").c_str());
 }
 
 std::string Invocation::servers_text() const {
@@ -169,7 +204,12 @@ Result<client::Client> Invocation::connect() const {
   config.servers = servers;
   config.request_timeout = timeout();
   config.connect_timeout = timeout();
-  return lift(client::Client::connect(std::move(config)));
+  auto client = lift(client::Client::connect(std::move(config)));
+  const std::string& origin = values.find("server")->where;
+  if (!client.ok())
+    return Error{client.error().code, client.error().text + " (from " + origin + ")"};
+  if (verbose) note("asking " + servers_text());
+  return client;
 }
 
 std::string profile_path() {
@@ -179,6 +219,37 @@ std::string profile_path() {
   if (home == nullptr || *home == '\0') return "";
   return std::string(home) + "/.config/strandlog/profile";
 }
+
+namespace {
+
+/// Commas followed by a blank, so that the text can be wrapped there.
+std::string with_blanks(const std::string& text) {
+  std::string out;
+  for (size_t i = 0; i < text.size(); ++i) {
+    out += text[i];
+    if (text[i] == ',' && i + 1 < text.size() && text[i + 1] != ' ') out += ' ';
+  }
+  return out;
+}
+
+std::string exits_text(const Command& command, size_t width) {
+  ExitMeanings all = command.exits;
+  all.insert(all.end(), {{Exit::kDone, "done"},
+                         {Exit::kFailed, "another failure"},
+                         {Exit::kUsage, "wrong usage; nothing was sent"},
+                         {Exit::kInterrupted, "interrupted"}});
+  std::map<int, std::string> meanings;
+  for (const auto& [exit, meaning] : all) meanings.emplace(static_cast<int>(exit), meaning);
+  std::string out;
+  for (const auto& [number, meaning] : meanings) {
+    const std::string shown = std::to_string(number);
+    out +=
+        "  " + shown + std::string(5 - shown.size(), ' ') + wrapped(meaning, width - 7, 7) + "\n";
+  }
+  return out;
+}
+
+}  // namespace
 
 std::string command_help(const Command& command, size_t width) {
   std::string use = "strandlog " + command.path;
@@ -190,15 +261,15 @@ std::string command_help(const Command& command, size_t width) {
     about += std::string(positional.name.size() < 24 ? 26 - positional.name.size() : 2, ' ');
     about += wrapped(positional.help, width - 28, 28) + "\n";
   }
-  std::string out = use + (command.options.empty() ? "" : " [options]") + "\n";
+  std::string out = use + " [options]\n";
   out += "  " + wrapped(command.summary, width - 2, 2) + "\n";
   if (!about.empty()) out += "\n" + about;
   if (!command.options.empty()) out += "\noptions\n" + option_help(command.options, width);
   out += "\nevery command\n" + option_help(global_options(), width);
   out += "\nexamples\n";
   for (const auto& example : command.examples) out += "  " + example + "\n";
-  out += "\n-o json\n  " + wrapped(command.json, width - 2, 2) + "\n";
-  return out;
+  out += "\n-o json\n  " + wrapped(with_blanks(command.json), width - 2, 2) + "\n";
+  return out + "\nexit codes\n" + exits_text(command, width);
 }
 
 std::string overview(const std::string& noun, size_t width) {

@@ -3,6 +3,7 @@
 
 #include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/options.h"
@@ -24,6 +25,11 @@ struct Positional {
   bool repeated = false;  ///< takes all that follow; the last one only
 };
 
+/// Codes and their meanings for one command.
+using ExitMeanings = std::vector<std::pair<Exit, std::string>>;
+/// With what every command that asks a cluster may end with.
+ExitMeanings asking(ExitMeanings meanings);
+
 struct Command {
   std::string path;     ///< "topic create", or one word
   std::string summary;  ///< one line, lower case, no full stop
@@ -31,6 +37,8 @@ struct Command {
   std::vector<Positional> positionals = {};
   std::vector<std::string> examples = {};
   std::string json = {};  ///< the shape of `-o json`
+  /// What its exit codes mean; those that every command has are added by the help.
+  ExitMeanings exits = {};
   Handler handler = nullptr;
 };
 
@@ -78,6 +86,7 @@ std::string profile_path();
 
 /// Help of one command, of all commands whose path begins with the word, or the overview.
 std::string command_help(const Command& command, size_t width);
+Json command_json(const Command& command);
 std::string overview(const std::string& noun, size_t width);
 
 // One file per noun makes its part of the table.

@@ -9,6 +9,7 @@
 #include "tools/interrupt.h"
 #include "tools/position.h"
 #include "tools/record_format.h"
+#include "tools/time_text.h"
 
 namespace strandlog::tools {
 namespace {
@@ -21,6 +22,13 @@ using client::TopicPartition;
 
 constexpr size_t kPollRecords = 5000;
 constexpr milliseconds kPollWait{200};
+constexpr size_t kMostNamed = 5;  // partitions in one message
+
+using Kind = PositionText::Kind;
+
+std::string name_of(const TopicPartition& where) {
+  return where.topic + "/" + std::to_string(where.partition);
+}
 
 struct Reading {
   PositionText from;
@@ -35,15 +43,17 @@ Result<std::vector<TopicPartition>> chosen_partitions(const Invocation& invocati
   for (const auto& text : invocation.values.list("partition")) {
     int32_t number = -1;
     const auto parsed = std::from_chars(text.data(), text.data() + text.size(), number);
-    if (parsed.ec != std::errc{} || parsed.ptr != text.data() + text.size())
+    if (parsed.ec != std::errc{} || parsed.ptr != text.data() + text.size() || number < 0)
       return Error{Code::kInvalidArgument, "-p is \"" + text + "\", wanted numbers with commas"};
-    if (number < 0 || static_cast<uint32_t>(number) >= topic.partitions) {
+    if (static_cast<uint32_t>(number) >= topic.partitions) {
       return Error{Code::kNotFound, "topic \"" + topic.name + "\" has no partition " + text +
                                         ", the last is " + std::to_string(topic.partitions - 1)};
     }
     chosen.push_back({topic.name, number});
   }
   if (!chosen.empty()) return chosen;
+  if (invocation.values.has("partition"))
+    return Error{Code::kInvalidArgument, "-p names no partition"};
   for (uint32_t i = 0; i < topic.partitions; ++i)
     chosen.push_back({topic.name, static_cast<int32_t>(i)});
   return chosen;
@@ -84,25 +94,28 @@ class Reader {
 
  private:
   Result<void> begin(const std::vector<TopicPartition>& partitions) {
-    const auto kind = reading_.from.kind;
-    const bool relative =
-        kind == PositionText::Kind::kAfterStart || kind == PositionText::Kind::kBeforeEnd;
-    std::map<TopicPartition, Ends> ends;
-    if (relative || reading_.to) {
-      ASSIGN(ends, lift(consumer_.ends(partitions)));
+    const bool plain = reading_.from.kind == Kind::kStart || reading_.from.kind == Kind::kEnd;
+    if (plain && !reading_.to) {
+      const bool at_start = reading_.from.kind == Kind::kStart;
+      std::map<TopicPartition, Position> positions;
+      for (const auto& where : partitions)
+        positions[where] = at_start ? Position::start() : Position::end();
+      return lift(consumer_.assign(positions));
+    }
+    ASSIGN(const auto ends, lift(consumer_.ends(partitions)));
+    ASSIGN(const auto from, resolved("--from", reading_.from, ends));
+    std::map<TopicPartition, int64_t> to;
+    if (reading_.to) {
+      ASSIGN(to, resolved("--to", *reading_.to, ends));
     }
     std::map<TopicPartition, Position> positions;
-    for (const auto& where : partitions) {
-      Position position = Position::start();
-      if (kind == PositionText::Kind::kEnd) position = Position::end();
-      if (kind == PositionText::Kind::kOffset) position = Position::at(reading_.from.count);
-      if (relative || reading_.to) position = Position::at(reading_.from.resolve(ends[where]));
-      if (reading_.to) {
-        const int64_t bound = reading_.to->resolve(ends[where]);
-        if (position.offset >= bound) continue;
-        bounds_[where] = bound;
-      }
-      positions[where] = position;
+    for (const auto& [where, offset] : from) {
+      if (invocation_.verbose)
+        invocation_.note(name_of(where) + ": from " + std::to_string(offset) +
+                         (reading_.to ? " to " + std::to_string(to[where]) : ""));
+      if (reading_.to && offset >= to[where]) continue;
+      if (reading_.to) bounds_[where] = to[where];
+      positions[where] = Position::at(offset);
     }
     if (positions.empty()) {
       finished_ = true;
@@ -111,10 +124,43 @@ class Reader {
     return lift(consumer_.assign(positions));
   }
 
+  /// An offset that a partition does not have is an error before anything is read. `--to` may lie
+  /// ahead of the end: then the read waits for it.
+  Result<std::map<TopicPartition, int64_t>> resolved(const std::string& option,
+                                                     const PositionText& position,
+                                                     const std::map<TopicPartition, Ends>& ends) {
+    std::map<TopicPartition, int64_t> offsets;
+    if (position.kind == Kind::kTime) {
+      invocation_.note(option + " is " + rfc3339(position.count));
+      std::map<TopicPartition, Position> times;
+      for (const auto& [where, range] : ends) times[where] = Position::at_time(position.count);
+      ASSIGN(offsets, lift(consumer_.offsets(times)));
+      for (auto& [where, offset] : offsets) offset = std::min(offset, ends.at(where).end);
+      return offsets;
+    }
+    std::string outside;
+    size_t count = 0;
+    for (const auto& [where, range] : ends) {
+      offsets[where] = position.resolve(range);
+      const bool ahead = offsets[where] > range.end && option == "--from";
+      if (!ahead && offsets[where] >= range.start) continue;
+      if (++count > kMostNamed) continue;
+      outside += (outside.empty() ? "" : ", ") + name_of(where) + " has " +
+                 std::to_string(range.start) + " to " + std::to_string(range.end);
+    }
+    if (outside.empty()) return offsets;
+    if (count > kMostNamed) outside += " and " + std::to_string(count - kMostNamed) + " more";
+    return Error{Code::kOutOfRange,
+                 option + ": offset " + std::to_string(position.count) +
+                     " is out of range: " + outside +
+                     "\n  choose partitions: -p N,…      stay inside: +N (after the start)"
+                     ", -N (before the end)"};
+  }
+
   Result<void> read_all() {
     auto last_progress = std::chrono::steady_clock::now();
     milliseconds wait{0};
-    while (!finished_ && !interrupted() && !invocation_.out->closed()) {
+    while (!finished_ && !interrupted() && !invocation_.out->stopped()) {
       if (reading_.count && written_ >= *reading_.count) return {};
       ASSIGN(const auto polled, lift(consumer_.poll(kPollRecords, wait)));
       for (const auto& record : polled.records) take(record);
@@ -128,6 +174,7 @@ class Reader {
       }
       // Nothing at hand: let the reader see what there is, then wait.
       invocation_.out->flush();
+      invocation_.out->look();
       TRY(drop_finished());
       wait = kPollWait;
       if (reading_.to && !finished_ && now - last_progress > reading_.patience) return stalled();
@@ -139,7 +186,7 @@ class Reader {
     const auto& [where, bound] = *bounds_.begin();
     const auto position = consumer_.position(where);
     std::string text = "no record for " + std::to_string(reading_.patience.count() / 1000) +
-                       " s: " + where.topic + "/" + std::to_string(where.partition) + " is at " +
+                       " s: " + name_of(where) + " is at " +
                        (position.ok() ? std::to_string(*position) : "?") + " of " +
                        std::to_string(bound);
     if (!last_warning_.empty()) text += "; last: " + last_warning_;
@@ -162,7 +209,7 @@ class Reader {
   }
 
   Result<void> take(const client::ConsumerEvent& event) {
-    const std::string where = event.where.topic + "/" + std::to_string(event.where.partition);
+    const std::string where = name_of(event.where);
     if (event.kind == client::ConsumerEvent::Kind::kGap) {
       invocation_.note("gap: " + where + " offsets " + std::to_string(event.offset) + " to " +
                        std::to_string(event.next) + " cannot be read: " + event.error.text);
@@ -210,6 +257,7 @@ class Reader {
 
 Result<Exit> read_topic(Invocation& invocation, const Reading& reading) {
   ASSIGN(auto client, invocation.connect());
+  const OnInterrupt on_interrupt([&client] { client.interrupt(); });
   auto admin = client.admin();
   ASSIGN(const auto topic, find_topic(invocation, admin, invocation.positionals[0]));
   ASSIGN(const auto partitions, chosen_partitions(invocation, topic));
@@ -229,9 +277,10 @@ Result<Reading> common(const Invocation& invocation) {
 
 Result<Exit> consume(Invocation& invocation) {
   ASSIGN(auto reading, common(invocation));
-  ASSIGN(reading.from, parse_position(invocation.values.text("from")));
+  const int64_t now_ms = wall_now_ms();
+  ASSIGN(reading.from, parse_position(invocation.values.text("from"), now_ms));
   if (invocation.values.has("to")) {
-    ASSIGN(reading.to, parse_position(invocation.values.text("to")));
+    ASSIGN(reading.to, parse_position(invocation.values.text("to"), now_ms));
   }
   return read_topic(invocation, reading);
 }
@@ -249,6 +298,14 @@ Result<Exit> tail(Invocation& invocation) {
   return read_topic(invocation, reading);
 }
 
+ExitMeanings reading_exits() {
+  return asking({{Exit::kNotFound, "no such topic or partition, or an offset out of range"},
+                 {Exit::kUnreachable,
+                  "no broker reached, or the end not reached and no record within --patience"},
+                 {Exit::kPartial, "some records cannot be read"},
+                 {Exit::kCorruption, "some records cannot be read: they are damaged"}});
+}
+
 OptionTable reading_options() {
   return {{.name = "partition",
            .flag = 'p',
@@ -264,6 +321,7 @@ OptionTable reading_options() {
            .unit = "s",
            .fallback = "30s",
            .min = 1,
+           .max = 86400000,
            .help = "a read with an end gives up after so long without a record"}};
 }
 
@@ -278,10 +336,12 @@ std::vector<Command> consume_commands() {
       {.name = "from",
        .unit = "POS",
        .fallback = "start",
-       .help = "where to begin: start, end, N (offset), +N (after the start), -N (before the end)"},
+       .help = "where to begin: start, end, N (offset), +N (after the start), -N (before the end), "
+               "@TIME (2026-05-04T10:11:12Z, seconds since 1970, or @-15m: when the log took it)"},
       {.name = "to",
        .unit = "POS",
-       .help = "where to end, as of now; without it the read goes on for ever"}};
+       .help = "where to end (that record is not read), as of now; without it the read goes on for "
+               "ever"}};
   for (auto& option : reading_options()) consume_options.push_back(option);
   return {
       {.path = "consume",
@@ -289,8 +349,10 @@ std::vector<Command> consume_commands() {
        .options = consume_options,
        .positionals = {topic},
        .examples = {"strandlog consume orders --from start --to end",
-                    "strandlog consume orders --from -100 -p 0,2 -o jsonl"},
+                    "strandlog consume orders --from -100 -p 0,2 -o jsonl",
+                    "strandlog consume orders --from @-15m --to end"},
        .json = json,
+       .exits = reading_exits(),
        .handler = consume},
       {.path = "cat",
        .summary = "print a topic from start to end",
@@ -298,6 +360,7 @@ std::vector<Command> consume_commands() {
        .positionals = {topic},
        .examples = {"strandlog cat orders | wc -l"},
        .json = json,
+       .exits = reading_exits(),
        .handler = cat},
       {.path = "tail",
        .summary = "print the last records of each partition, then follow",
@@ -318,6 +381,7 @@ std::vector<Command> consume_commands() {
        .positionals = {topic},
        .examples = {"strandlog tail orders", "strandlog tail orders -n 100 --follow=false"},
        .json = json,
+       .exits = reading_exits(),
        .handler = tail},
   };
 }

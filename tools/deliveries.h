@@ -1,4 +1,4 @@
-// Deliveries: what a sample of a producer's callbacks reported, and how long each took.
+// Deliveries: what a producer's callbacks reported, and how long a sample of them took.
 #pragma once
 
 #include <atomic>
@@ -31,12 +31,23 @@ class Deliveries {
             },
             begun};
   }
+  /// A callback that hears of failures alone; small enough that no memory is taken for it.
+  client::Callback untimed() {
+    return [this](const client::Result<client::Ack>& ack) {
+      if (!ack.ok()) fail(ack.error());
+    };
+  }
   /// A record that was refused or reported as failed; the first one is kept.
   void fail(const client::Error& error) {
+    if (error.retry == client::Retry::kSafe) gave_up_.store(true);
+    if (failed_.load()) return;
     const std::lock_guard lock(mutex_);
     if (!first_failure_) first_failure_ = error;
+    failed_.store(true);
   }
 
+  /// Some record was tried until its time was over: the next one would fare no better.
+  bool gave_up() const { return gave_up_.load(); }
   std::optional<client::Error> first_failure() const {
     const std::lock_guard lock(mutex_);
     return first_failure_;
@@ -58,6 +69,8 @@ class Deliveries {
   }
 
   mutable std::mutex mutex_;
+  std::atomic<bool> failed_{false};
+  std::atomic<bool> gave_up_{false};
   Histogram latency_us_;
   std::optional<client::Error> first_failure_;
 };

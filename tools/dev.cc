@@ -154,7 +154,8 @@ class Bringup {
     }
     if (Clock::now() >= deadline_) {
       return Error{Code::kTimeout, who + " is not ready after 30 s: " + why +
-                                       "\n  see: strandlog dev logs " + std::to_string(broker)};
+                                       "\n  see: strandlog dev logs " + std::to_string(broker) +
+                                       " --dir " + cluster_.directory()};
     }
     std::this_thread::sleep_for(kPause);
     return {};
@@ -167,7 +168,7 @@ class Bringup {
 
 Result<void> select_profile(const DevCluster& cluster) {
   const std::string path = profile_path();
-  if (path.empty()) return {};
+  if (path.empty()) return Error{Code::kNotFound, "neither XDG_CONFIG_HOME nor HOME is set"};
   std::error_code failure;
   std::filesystem::create_directories(std::filesystem::path(path).parent_path(), failure);
   if (failure) return Error{Code::kIo, "making the place of " + path + ": " + failure.message()};
@@ -199,6 +200,14 @@ bool all_unfounded(const std::vector<std::string>& sentences) {
   });
 }
 
+/// None is started when one cannot be.
+Result<void> start_all(DevCluster& cluster, const std::vector<int>& brokers,
+                       const std::string& program) {
+  for (int broker : brokers) TRY(cluster.check_ports(broker));
+  for (int broker : brokers) TRY(cluster.start(broker, program));
+  return {};
+}
+
 std::optional<int> given(const OptionValues& values, const char* name) {
   if (!values.has(name)) return std::nullopt;
   return static_cast<int>(values.integer(name));
@@ -206,14 +215,18 @@ std::optional<int> given(const OptionValues& values, const char* name) {
 
 Result<Exit> up(Invocation& invocation) {
   const auto begun = Clock::now();
+  const OnInterrupt on_interrupt({});
   const auto& values = invocation.values;
   ASSIGN(const auto program, program_beside("strandlogd"));
   ASSIGN(auto cluster, DevCluster::open_or_make(values.text("dir"), given(values, "brokers"),
                                                 given(values, "port-base")));
-  for (int broker = 1; broker <= cluster.size(); ++broker) TRY(cluster.start(broker, program));
+  std::vector<int> all;
+  for (int broker = 1; broker <= cluster.size(); ++broker) all.push_back(broker);
+  TRY(start_all(cluster, all, program));
   const auto brokers = running(cluster);
   if (brokers.empty())
-    return Error{Code::kConflict, "every broker is paused\n  strandlog dev resume all"};
+    return Error{Code::kConflict,
+                 "every broker is paused\n  strandlog dev resume all --dir " + cluster.directory()};
   ASSIGN(auto client, dev_client(cluster));
   auto admin = client.admin();
   Bringup bringup(cluster, admin);
@@ -223,11 +236,15 @@ Result<Exit> up(Invocation& invocation) {
   }
   TRY(bringup.wait_ready(brokers));
   ASSIGN(const auto description, bringup.wait_registered(brokers));
-  TRY(select_profile(cluster));
+  const auto selected = select_profile(cluster);
   const double seconds = std::chrono::duration<double>(Clock::now() - begun).count();
   invocation.note("cluster " + description.cluster.substr(0, 8) + "  " +
                   std::to_string(brokers.size()) + " brokers ready in " + fixed(seconds, 1) +
-                  " s   data " + cluster.directory() + "   profile selected");
+                  " s   data " + cluster.directory() +
+                  (selected.ok() ? "   profile selected" : ""));
+  if (!selected.ok())
+    invocation.note("no profile: " + selected.error().text + "\n  name the brokers: -s " +
+                    cluster.endpoint(1) + " or STRANDLOG_SERVERS");
   invocation.note(
       "try:  printf 'a\\nb\\n' | strandlog produce hello --create && strandlog cat hello");
   if (invocation.format_given) invocation.print(status_report(cluster, admin));
@@ -235,10 +252,11 @@ Result<Exit> up(Invocation& invocation) {
 }
 
 Result<Exit> start(Invocation& invocation) {
+  const OnInterrupt on_interrupt({});
   ASSIGN(const auto program, program_beside("strandlogd"));
   ASSIGN(auto cluster, DevCluster::open(invocation.values.text("dir")));
   ASSIGN(const auto brokers, chosen(invocation, cluster));
-  for (int broker : brokers) TRY(cluster.start(broker, program));
+  TRY(start_all(cluster, brokers, program));
   ASSIGN(auto client, dev_client(cluster));
   auto admin = client.admin();
   Bringup bringup(cluster, admin);
@@ -332,6 +350,11 @@ std::vector<Command> dev_commands() {
   const std::string json =
       R"([{"broker":1,"pid":4242|null,"state":"ready|stopped|paused|starting",)"
       R"("endpoint":"127.0.0.1:17400","data":"…"},…])";
+  const ExitMeanings exits = {
+      {Exit::kNotFound, "no development cluster there, or no such broker"},
+      {Exit::kUnreachable, "not done in time"},
+      {Exit::kConflict, "not possible in the state it is in, or another command holds it for 30 s"},
+      {Exit::kCorruption, "dev.json is damaged"}};
   const auto verb = [&](const char* name, const char* summary, Handler handler) {
     return Command{.path = std::string("dev ") + name,
                    .summary = summary,
@@ -339,6 +362,7 @@ std::vector<Command> dev_commands() {
                    .positionals = {brokers},
                    .examples = {std::string("strandlog dev ") + name + " 2"},
                    .json = json,
+                   .exits = exits,
                    .handler = handler};
   };
   return {
@@ -360,12 +384,16 @@ std::vector<Command> dev_commands() {
                             "i: + 10(i-1), for peers 100 more"}},
        .examples = {"strandlog dev up -n 3"},
        .json = json,
+       .exits = {{Exit::kUnreachable, "not ready within 30 s"},
+                 {Exit::kConflict, "a port is taken, or the directory holds another shape"},
+                 {Exit::kCorruption, "dev.json is damaged"}},
        .handler = up},
       {.path = "dev status",
        .summary = "show each broker's process and state",
        .options = {dir},
        .examples = {"strandlog dev status -o json"},
        .json = json,
+       .exits = exits,
        .handler = status},
       verb("start", "start stopped brokers and wait until they are ready", start),
       verb("stop", "stop brokers cleanly", stop),
@@ -389,6 +417,7 @@ std::vector<Command> dev_commands() {
                         .repeated = true}},
        .examples = {"strandlog dev logs 2"},
        .json = R"([{"broker","path","log"},…])",
+       .exits = exits,
        .handler = logs},
       {.path = "dev down",
        .summary = "stop all brokers",
@@ -398,6 +427,7 @@ std::vector<Command> dev_commands() {
                     .help = "delete everything `dev up` made as well"}},
        .examples = {"strandlog dev down", "strandlog dev down --wipe"},
        .json = json,
+       .exits = exits,
        .handler = down},
   };
 }

@@ -14,6 +14,8 @@
 #include <sstream>
 #include <thread>
 
+#include "base/printable.h"
+
 namespace strandlog::tools {
 namespace {
 
@@ -24,6 +26,9 @@ constexpr milliseconds kLockPatience{30000};
 constexpr milliseconds kKillPatience{5000};
 constexpr int kDefaultBrokers = 3;
 constexpr int kDefaultPortBase = 17400;
+constexpr int kMostBrokers = 10;
+constexpr int kLowestPort = 1024;
+constexpr int kHighestPort = 65000;
 
 Error io(const std::string& what) { return {Code::kIo, what + " failed: " + std::strerror(errno)}; }
 
@@ -94,6 +99,12 @@ Result<DevCluster> DevCluster::locked(const std::string& directory) {
   std::error_code failure;
   const std::string absolute = fs::absolute(directory, failure).lexically_normal().string();
   if (failure) return Error{Code::kIo, directory + ": " + failure.message()};
+  // They would end or change a line of the brokers' configuration.
+  if (absolute.find(" #") != std::string::npos || printable(absolute) != absolute ||
+      absolute.ends_with(' '))
+    return Error{Code::kInvalidArgument,
+                 "\"" + printable(absolute) +
+                     "\" cannot be used: no \" #\", control characters or blanks at the end"};
   ASSIGN(const int lock, take_lock(absolute + "/dev.lock"));
   return DevCluster(absolute, lock);
 }
@@ -101,7 +112,11 @@ Result<DevCluster> DevCluster::locked(const std::string& directory) {
 Result<DevCluster> DevCluster::open(const std::string& directory) {
   const Error none{Code::kNotFound, "no development cluster in " + directory +
                                         "\n  start one: strandlog dev up -n 3 --dir " + directory};
-  if (!fs::exists(directory + "/dev.json")) return none;
+  std::error_code failure;
+  if (!fs::exists(directory + "/dev.json", failure)) {
+    if (!failure) return none;
+    return Error{Code::kIo, directory + ": " + failure.message()};
+  }
   ASSIGN(auto cluster, locked(directory));
   ASSIGN(const bool found, cluster.load());
   if (!found) return none;
@@ -112,6 +127,7 @@ Result<DevCluster> DevCluster::open_or_make(const std::string& directory,
                                             std::optional<int> brokers,
                                             std::optional<int> port_base) {
   std::error_code failure;
+  if (directory.empty()) return Error{Code::kInvalidArgument, "--dir is empty"};
   fs::create_directories(directory, failure);
   if (failure) return Error{Code::kIo, "making " + directory + " failed: " + failure.message()};
   ASSIGN(auto cluster, locked(directory));
@@ -135,7 +151,10 @@ Result<DevCluster> DevCluster::open_or_make(const std::string& directory,
 Result<bool> DevCluster::load() {
   const auto text = read_file(directory_ + "/dev.json");
   if (!text.ok()) return false;
-  const Error damaged{Code::kCorruption, directory_ + "/dev.json is not what `dev up` wrote"};
+  const Error damaged{Code::kCorruption, directory_ +
+                                             "/dev.json is not what `dev up` wrote\n  the brokers' "
+                                             "data is beside it; without the file `dev up` "
+                                             "begins anew with what is there"};
   const Json document = Json::parse(*text, nullptr, false);
   if (!document.is_object()) return damaged;
   // The library throws for a missing or mistyped member.
@@ -147,7 +166,9 @@ Result<bool> DevCluster::load() {
   } catch (const Json::exception&) {
     return damaged;
   }
-  if (processes_.empty()) return damaged;
+  if (processes_.empty() || size() > kMostBrokers || port_base_ < kLowestPort ||
+      port_base_ > kHighestPort)
+    return damaged;
   return true;
 }
 
@@ -157,6 +178,12 @@ Result<void> DevCluster::save() const {
     brokers.push_back({{"pid", process.pid}, {"start", process.start}});
   return write_file(directory_ + "/dev.json",
                     json_line({{"port_base", port_base_}, {"brokers", std::move(brokers)}}));
+}
+
+std::string DevCluster::verb(const std::string& name, int broker) const {
+  const bool plain = directory_.find_first_of(" '\"$`\\*?;&|<>()") == std::string::npos;
+  return "strandlog dev " + name + " " + std::to_string(broker) + " --dir " +
+         (plain ? directory_ : "\"" + directory_ + "\"");
 }
 
 std::string DevCluster::path(int broker, const std::string& end) const {
@@ -185,8 +212,23 @@ Result<void> DevCluster::write_config(int broker) const {
                         "\nseeds = " + seeds + "\n");
 }
 
+Result<void> DevCluster::check_ports(int broker) const {
+  if (state(broker) != ProcessState::kGone) return {};
+  for (const auto& [address, use] :
+       {std::pair(endpoint(broker), "clients"), std::pair(peer(broker), "other brokers")}) {
+    if (!is_taken(address)) continue;
+    return Error{Code::kConflict,
+                 "port " + address.substr(address.rfind(':') + 1) + ", for the " + use +
+                     " of broker " + std::to_string(broker) +
+                     ", is taken: another process listens at " + address +
+                     "\n  stop that, or take others: strandlog dev up --port-base N --dir D"};
+  }
+  return {};
+}
+
 Result<void> DevCluster::start(int broker, const std::string& program) {
   if (state(broker) != ProcessState::kGone) return {};
+  if (!fs::exists(path(broker, ".conf"))) TRY(write_config(broker));
   ASSIGN(processes_[slot(broker)],
          start_detached({program, "--config", path(broker, ".conf")}, log_path(broker)));
   return save();
@@ -210,11 +252,10 @@ void DevCluster::terminate(int broker) {
 Result<void> DevCluster::wait_stopped(int broker, milliseconds patience) {
   const ProcessId& target = process(broker);
   if (wait_gone(target, patience)) return {};
-  return Error{Code::kTimeout, "broker " + std::to_string(broker) + " (pid " +
-                                   std::to_string(target.pid) + ") did not stop within " +
-                                   std::to_string(patience.count() / 1000) +
-                                   " s\n  end it: strandlog dev kill " + std::to_string(broker) +
-                                   "      why: strandlog dev logs " + std::to_string(broker)};
+  return Error{Code::kTimeout,
+               "broker " + std::to_string(broker) + " (pid " + std::to_string(target.pid) +
+                   ") did not stop within " + std::to_string(patience.count() / 1000) +
+                   " s\n  end it: " + verb("kill", broker) + "      why: " + verb("logs", broker)};
 }
 
 Result<void> DevCluster::pause(int broker) {
@@ -239,8 +280,7 @@ Result<void> DevCluster::resume(int broker) {
 Result<void> DevCluster::wipe(int broker) {
   if (state(broker) != ProcessState::kGone) {
     return Error{Code::kConflict, "broker " + std::to_string(broker) +
-                                      " runs; wiping needs it stopped\n  strandlog dev kill " +
-                                      std::to_string(broker)};
+                                      " runs; wiping needs it stopped\n  " + verb("kill", broker)};
   }
   return remove_tree(data_path(broker));
 }

@@ -35,6 +35,8 @@ class DevCluster {
   ProcessState state(int broker) const { return process_state(processes_[slot(broker)]); }
   const ProcessId& process(int broker) const { return processes_[slot(broker)]; }
 
+  /// kConflict when something else listens at an address of a stopped broker.
+  Result<void> check_ports(int broker) const;
   /// Starts the daemon if it is not running and records the process.
   Result<void> start(int broker, const std::string& program);
   /// SIGKILL, and waits until it is gone. A stopped broker stays as it is.
@@ -60,6 +62,8 @@ class DevCluster {
   Result<void> save() const;
   Result<void> write_config(int broker) const;
   std::string peer(int broker) const;
+  /// "strandlog dev kill 2 --dir D", for error texts.
+  std::string verb(const std::string& name, int broker) const;
   std::string path(int broker, const std::string& end) const;
   size_t slot(int broker) const { return static_cast<size_t>(broker - 1); }
 

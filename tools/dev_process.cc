@@ -137,21 +137,55 @@ Result<std::string> program_beside(const std::string& name) {
   return found;
 }
 
-bool accepts_connections(const std::string& address) {
+namespace {
+
+/// "127.0.0.1:7400"; nothing for another form.
+std::optional<sockaddr_in> ipv4(const std::string& address) {
   const auto colon = address.rfind(':');
-  if (colon == std::string::npos) return false;
+  if (colon == std::string::npos) return std::nullopt;
   sockaddr_in where{};
   where.sin_family = AF_INET;
   uint16_t port = 0;
   std::from_chars(address.data() + colon + 1, address.data() + address.size(), port);
   where.sin_port = htons(port);
-  if (inet_pton(AF_INET, address.substr(0, colon).c_str(), &where.sin_addr) != 1) return false;
-  const int socket_descriptor = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  if (socket_descriptor < 0) return false;
-  const bool accepted =
-      connect(socket_descriptor, reinterpret_cast<const sockaddr*>(&where), sizeof where) == 0;
-  close(socket_descriptor);
-  return accepted;
+  if (inet_pton(AF_INET, address.substr(0, colon).c_str(), &where.sin_addr) != 1)
+    return std::nullopt;
+  return where;
+}
+
+class TcpSocket {
+ public:
+  TcpSocket() : descriptor_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {}
+  ~TcpSocket() {
+    if (descriptor_ >= 0) close(descriptor_);
+  }
+  TcpSocket(const TcpSocket&) = delete;
+  TcpSocket& operator=(const TcpSocket&) = delete;
+  int descriptor() const { return descriptor_; }
+
+ private:
+  int descriptor_;
+};
+
+}  // namespace
+
+bool is_taken(const std::string& address) {
+  const auto where = ipv4(address);
+  const TcpSocket probe;
+  if (!where || probe.descriptor() < 0) return false;
+  // As the daemon listens: connections that are only closing do not count.
+  const int on = 1;
+  setsockopt(probe.descriptor(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  return bind(probe.descriptor(), reinterpret_cast<const sockaddr*>(&*where), sizeof *where) != 0 &&
+         errno == EADDRINUSE;
+}
+
+bool accepts_connections(const std::string& address) {
+  const auto where = ipv4(address);
+  const TcpSocket probe;
+  if (!where || probe.descriptor() < 0) return false;
+  return connect(probe.descriptor(), reinterpret_cast<const sockaddr*>(&*where), sizeof *where) ==
+         0;
 }
 
 }  // namespace strandlog::tools

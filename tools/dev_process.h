@@ -42,6 +42,9 @@ bool wait_gone(const ProcessId& process, std::chrono::milliseconds patience);
 /// The file beside this program, or kNotFound.
 Result<std::string> program_beside(const std::string& name);
 
+/// True when another socket listens at HOST:PORT (IPv4 numbers).
+bool is_taken(const std::string& address);
+
 /// True when something accepts connections at HOST:PORT (IPv4 numbers).
 bool accepts_connections(const std::string& address);
 

@@ -7,9 +7,8 @@
 #include "tools/command.h"
 
 namespace strandlog::tools {
-namespace {
 
-Json json_of(const Command& command) {
+Json command_json(const Command& command) {
   Json options = Json::array();
   for (const auto& option : command.options) {
     if (option.hidden) continue;
@@ -21,13 +20,19 @@ Json json_of(const Command& command) {
   Json positionals = Json::array();
   for (const auto& positional : command.positionals)
     positionals.push_back({{"name", positional.name}, {"required", positional.required}});
+  Json exits = Json::object();
+  for (const auto& [exit, meaning] : command.exits)
+    exits[std::to_string(static_cast<int>(exit))] = meaning;
   return {{"command", command.path},
           {"summary", command.summary},
           {"positionals", std::move(positionals)},
           {"options", std::move(options)},
           {"examples", command.examples},
-          {"json", command.json}};
+          {"json", command.json},
+          {"exits", std::move(exits)}};
 }
+
+namespace {
 
 Result<Exit> help(Invocation& invocation) {
   std::string path;
@@ -39,7 +44,7 @@ Result<Exit> help(Invocation& invocation) {
     const std::string noun = command.path.substr(0, command.path.find(' '));
     nouns.push_back(noun);
     if (!path.empty() && path != command.path && path != noun) continue;
-    report.document.push_back(json_of(command));
+    report.document.push_back(command_json(command));
     report.names.push_back(command.path);
     if (path == command.path) report.table = command_help(command, width);
   }
@@ -68,7 +73,7 @@ std::vector<Command> help_commands() {
        .positionals =
            {{.name = "COMMAND", .help = "one or two words", .required = false, .repeated = true}},
        .examples = {"strandlog help topic create", "strandlog help dev"},
-       .json = R"([{"command","summary","positionals","options","examples","json"},…])",
+       .json = R"([{"command","summary","positionals","options","examples","json","exits"},…])",
        .handler = help},
       {.path = "version",
        .summary = "print the version",

@@ -4,6 +4,7 @@
 
 #include "store/inspect.h"
 #include "tools/command.h"
+#include "tools/time_text.h"
 
 namespace strandlog::tools {
 namespace {
@@ -149,6 +150,10 @@ std::vector<Command> log_commands() {
        .json = R"({"ok","partitions":[{"topic","partition","batches","records","start","end",)"
                R"("torn_bytes","damage":[{"file","position","index","what"}]}]}; "damage" beside )"
                R"("partitions" when it concerns the whole directory)",
+       .exits = {{Exit::kNotFound, "no store in the directory"},
+                 {Exit::kDenied, "the directory is open to others, or not a directory"},
+                 {Exit::kConflict, "a broker runs on it"},
+                 {Exit::kCorruption, "damage was found"}},
        .handler = verify},
       {.path = "log dump",
        .summary = "list every entry of a stopped broker's data once",
@@ -156,6 +161,10 @@ std::vector<Command> log_commands() {
        .examples = {"strandlog log dump .strandlog-dev/broker-1 -o jsonl"},
        .json = R"([{"topic","partition","index","term","kind","offset","records","bytes","time",)"
                R"("in"},…])",
+       .exits = {{Exit::kNotFound, "no store in the directory"},
+                 {Exit::kDenied, "the directory is open to others, or not a directory"},
+                 {Exit::kConflict, "a broker runs on it"},
+                 {Exit::kCorruption, "damage was found"}},
        .handler = dump},
   };
 }

@@ -1,7 +1,8 @@
 // strandlog: the command. Parses, runs one handler, prints its error, leaves with a typed code.
+#include <fcntl.h>
 #include <unistd.h>
 
-#include <cstdio>
+#include <array>
 #include <fstream>
 #include <sstream>
 
@@ -13,9 +14,18 @@ namespace strandlog::tools {
 namespace {
 
 int leave(const Error& error) {
-  std::fprintf(stderr, "error[%s]: %s\n", std::string(code_name(error.code)).c_str(),
-               error.text.c_str());
+  // Who pressed Ctrl-C knows.
+  if (error.code != Code::kInterrupted) print_error(error);
   return static_cast<int>(exit_of(error.code));
+}
+
+/// A closed standard descriptor would be given to the next thing that is opened, a socket even, and
+/// then be read or written. One that cannot be used the way it is meant keeps its place instead.
+void hold_standard_descriptors() {
+  const std::array<int, 3> unusable = {O_WRONLY, O_RDONLY, O_RDONLY};
+  for (int descriptor = 0; descriptor < 3; ++descriptor)
+    if (::fcntl(descriptor, F_GETFD) < 0)
+      (void)::open("/dev/null", unusable[static_cast<size_t>(descriptor)]);
 }
 
 CommandLine command_line(int argc, char** argv) {
@@ -38,13 +48,17 @@ Result<Exit> run(Invocation& invocation) {
     return Exit::kDone;
   }
   if (invocation.help) {
-    invocation.out->write(command_help(*invocation.command, width));
+    const Command& command = *invocation.command;
+    invocation.print({.document = command_json(command),
+                      .table = command_help(command, width),
+                      .names = {command.path}});
     return Exit::kDone;
   }
   return invocation.command->handler(invocation);
 }
 
 int main(int argc, char** argv) {
+  hold_standard_descriptors();
   watch_interrupts();
   auto invocation = parse_invocation(command_line(argc, argv));
   if (!invocation.ok()) return leave(invocation.error());

@@ -1,6 +1,7 @@
 // Output: data to stdout, as a table, JSON, JSON lines or bare names.
 #include "tools/output.h"
 
+#include <poll.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -8,7 +9,9 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
-#include <ctime>
+
+#include "base/printable.h"
+#include "tools/interrupt.h"
 
 namespace strandlog::tools {
 
@@ -26,11 +29,28 @@ void Out::flush() {
       left.remove_prefix(static_cast<size_t>(written));
     } else if (errno == EPIPE) {
       closed_ = true;
+    } else if (errno == EINTR && interrupted()) {
+      closed_ = true;  // a reader that does not read must not hold up the end
     } else if (errno != EINTR) {
       state_ = Error{Code::kIo, std::string("writing the output failed: ") + std::strerror(errno)};
     }
   }
   buffer_.clear();
+}
+
+void Out::look() {
+  pollfd reader{descriptor_, 0, 0};
+  if (::poll(&reader, 1, 0) > 0 && (reader.revents & POLLERR) != 0) closed_ = true;
+}
+
+void print_error(const Error& error, const std::string& prefix) {
+  std::fprintf(stderr, "error[%s]: %s%s\n", std::string(code_name(error.code)).c_str(),
+               prefix.c_str(), printable(error.text, "\n").c_str());
+}
+
+void Table::add(std::vector<std::string> row) {
+  for (auto& cell : row) cell = printable(cell);
+  rows_.push_back(std::move(row));
 }
 
 std::string Table::text() const {
@@ -76,26 +96,6 @@ void print_report(Out& out, OutputFormat format, const Report& report) {
   }
 }
 
-bool is_utf8(std::string_view text) {
-  size_t i = 0;
-  while (i < text.size()) {
-    const auto lead = static_cast<uint8_t>(text[i]);
-    if (lead < 0x80) {
-      ++i;
-      continue;
-    }
-    const size_t length = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : 2;
-    if (lead < 0xc2 || lead > 0xf4 || i + length > text.size()) return false;
-    for (size_t k = 1; k < length; ++k)
-      if ((static_cast<uint8_t>(text[i + k]) & 0xc0) != 0x80) return false;
-    const auto second = static_cast<uint8_t>(text[i + 1]);
-    if ((lead == 0xe0 && second < 0xa0) || (lead == 0xed && second > 0x9f)) return false;
-    if ((lead == 0xf0 && second < 0x90) || (lead == 0xf4 && second > 0x8f)) return false;
-    i += length;
-  }
-  return true;
-}
-
 namespace {
 constexpr std::string_view kBase64 =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
@@ -131,23 +131,6 @@ Result<std::string> from_base64(std::string_view text) {
   }
   if (held >= 6) return bad;
   return out;
-}
-
-std::string rfc3339(int64_t milliseconds) {
-  int64_t seconds = milliseconds / 1000;
-  int64_t rest = milliseconds % 1000;
-  if (rest < 0) {
-    rest += 1000;
-    --seconds;
-  }
-  const time_t when = seconds;
-  std::tm utc{};
-  gmtime_r(&when, &utc);
-  std::array<char, 64> text{};
-  std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%S", &utc);
-  std::array<char, 8> fraction{};
-  std::snprintf(fraction.data(), fraction.size(), ".%03dZ", static_cast<int>(rest));
-  return std::string(text.data()) + fraction.data();
 }
 
 std::string fixed(double value, int digits) {

@@ -21,8 +21,10 @@ class Out {
   /// Writes out when `limit` is reached; after a failure everything is dropped.
   void write(std::string_view text);
   void flush();
-  /// The reader is gone (`| head`): no failure, but nothing more needs to be made.
-  bool closed() const { return closed_; }
+  /// Nothing more needs to be made: the reader is gone (`| head`, no failure) or a write failed.
+  bool stopped() const { return closed_ || !state_.ok(); }
+  /// Finds out whether the reader of a pipe is gone without writing to it.
+  void look();
   /// kIo when a write failed for another reason.
   const Result<void>& state() const { return state_; }
 
@@ -34,11 +36,12 @@ class Out {
   Result<void> state_;
 };
 
-/// Columns padded to their widest cell; numbers are the caller's to format.
+/// Columns padded to their widest cell; numbers are the caller's to format. Control characters are
+/// shown as printable() does.
 class Table {
  public:
   explicit Table(std::vector<std::string> head) { rows_.push_back(std::move(head)); }
-  void add(std::vector<std::string> row) { rows_.push_back(std::move(row)); }
+  void add(std::vector<std::string> row);
   std::string text() const;
 
  private:
@@ -53,14 +56,14 @@ struct Report {
 };
 void print_report(Out& out, OutputFormat format, const Report& report);
 
+/// `error[code]: prefix text` to stderr, control characters other than line ends escaped.
+void print_error(const Error& error, const std::string& prefix = {});
+
 /// On one line; bytes that are not UTF-8 are replaced.
 std::string json_line(const Json& document);
 
-bool is_utf8(std::string_view text);
 std::string base64(std::string_view bytes);
 Result<std::string> from_base64(std::string_view text);
-/// "2026-05-04T10:11:12.123Z"
-std::string rfc3339(int64_t milliseconds_since_1970);
 /// "412.3 MiB"
 std::string human_bytes(uint64_t bytes);
 /// With `digits` after the point.

@@ -1,8 +1,10 @@
 // produce: stdin to a topic.
+#include <poll.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstdio>
+#include <cstring>
 #include <thread>
 
 #include "base/option_types.h"
@@ -10,6 +12,7 @@
 #include "tools/deliveries.h"
 #include "tools/interrupt.h"
 #include "tools/line_reader.h"
+#include "tools/line_shape.h"
 #include "tools/record_format.h"
 
 namespace strandlog::tools {
@@ -21,6 +24,9 @@ using client::milliseconds;
 constexpr size_t kMaxLine = 64 << 20;
 constexpr uint64_t kTimedEvery = 64;
 constexpr int kInputWaitMs = 100;
+constexpr milliseconds kFlushSlice{60000};
+/// For what is still on its way after Ctrl-C.
+constexpr milliseconds kClosePatience{500};
 
 /// "1000/s" or "1000".
 Result<double> parse_rate(std::string text) {
@@ -30,36 +36,6 @@ Result<double> parse_rate(std::string text) {
     return Error{Code::kInvalidArgument, "--rate is \"" + text + "\", wanted N/s, at least 1/s"};
   return static_cast<double>(*rate);
 }
-
-/// What turns one line into one record.
-struct LineShape {
-  client::Record base;  ///< topic, and what all records share
-  std::optional<std::string> separator;
-  bool json = false;
-  bool tombstone = false;
-
-  Result<client::Record> record(std::string_view line) const {
-    client::Record made = base;
-    if (json) {
-      ASSIGN(auto parsed, record_from_json(line));
-      if (parsed.key) made.key = std::move(parsed.key);
-      if (parsed.partition && !made.partition) made.partition = parsed.partition;
-      made.value = std::move(parsed.value);
-      made.timestamp_ms = parsed.timestamp_ms;
-      for (auto& header : parsed.headers) made.headers.push_back(std::move(header));
-      return made;
-    }
-    if (separator) {
-      const auto at = line.find(*separator);
-      if (at != std::string_view::npos) {
-        made.key = std::string(line.substr(0, at));
-        line.remove_prefix(at + separator->size());
-      }
-    }
-    if (!(tombstone && line.empty())) made.value.emplace(line);
-    return made;
-  }
-};
 
 Result<LineShape> shape_of(const Invocation& invocation) {
   LineShape shape;
@@ -94,24 +70,41 @@ client::ProducerConfig config_of(const OptionValues& values) {
   config.compression = codec == "lz4"    ? client::Compression::kLz4
                        : codec == "zstd" ? client::Compression::kZstd
                                          : client::Compression::kNone;
+  config.delivery_timeout = values.duration("patience");
+  config.max_block = values.duration("patience");
   return config;
 }
 
 /// Feeds one producer from one descriptor.
 class Feed {
  public:
-  Feed(client::Producer& producer, LineShape shape, std::optional<double> rate)
-      : producer_(producer), shape_(std::move(shape)), rate_(rate), begun_(Clock::now()) {}
+  Feed(Deliveries& deliveries, LineShape shape, std::optional<double> rate)
+      : deliveries_(deliveries), shape_(std::move(shape)), rate_(rate), begun_(Clock::now()) {}
 
   /// Until the input ends, Ctrl-C, or an error that the next record would meet again.
+  Result<void> run(client::Producer& producer, int descriptor, bool raw) {
+    producer_ = &producer;
+    return raw ? run_raw(descriptor) : run_lines(descriptor);
+  }
+
+  uint64_t offered() const { return offered_; }
+  uint64_t refused() const { return refused_; }
+  double seconds() const { return std::chrono::duration<double>(Clock::now() - begun_).count(); }
+
+ private:
   Result<void> run_lines(int descriptor) {
     LineReader reader(descriptor, kMaxLine);
-    while (!interrupted()) {
+    for (uint64_t number = 1; !interrupted() && !deliveries_.gave_up();) {
       ASSIGN(const auto next, reader.next(kInputWaitMs));
       if (next == LineReader::Next::kEnd) return {};
       if (next == LineReader::Next::kPending) continue;
-      ASSIGN(auto record, shape_.record(reader.line()));
-      TRY(send(std::move(record)));
+      const uint64_t line = number++;
+      if (shape_.json && reader.line().empty()) continue;
+      auto record = shape_.record(reader.line());
+      if (!record.ok())
+        return Error{record.error().code,
+                     "line " + std::to_string(line) + ": " + record.error().text};
+      TRY(send(std::move(*record)));
     }
     return {};
   }
@@ -120,39 +113,38 @@ class Feed {
   Result<void> run_raw(int descriptor) {
     std::string all;
     std::string block(1 << 20, '\0');
-    while (!interrupted()) {
+    while (true) {
+      pollfd readable{descriptor, POLLIN, 0};
+      const bool ready = ::poll(&readable, 1, kInputWaitMs) > 0;
+      if (interrupted()) return {};
+      if (!ready) continue;
       const ssize_t count = ::read(descriptor, block.data(), block.size());
-      if (count < 0 && errno != EINTR) return Error{Code::kIo, "reading the input failed"};
+      if (count < 0 && errno != EINTR)
+        return Error{Code::kIo, std::string("reading the input failed: ") + std::strerror(errno)};
       if (count == 0) break;
       if (count > 0) all.append(block, 0, static_cast<size_t>(count));
       if (all.size() > kMaxLine)
-        return Error{Code::kTooLarge, "the input is longer than " + std::to_string(kMaxLine)};
+        return Error{Code::kTooLarge, "the input is longer than " + std::to_string(kMaxLine) +
+                                          " bytes, the most that one record may be read from"};
     }
-    if (interrupted()) return {};
     ASSIGN(auto record, shape_.record(all));
     return send(std::move(record));
   }
 
-  uint64_t offered() const { return offered_; }
-  uint64_t refused() const { return refused_; }
-  Deliveries& deliveries() { return deliveries_; }
-  double seconds() const { return std::chrono::duration<double>(Clock::now() - begun_).count(); }
-
- private:
   Result<void> send(client::Record record) {
     pace();
-    // Records without a callback cost the library nothing; the producer's totals count them.
+    if (interrupted()) return {};
     std::optional<Deliveries::Timed> timed;
     if (offered_++ % kTimedEvery == 0) timed = deliveries_.timed();
-    const auto sent =
-        producer_.send(std::move(record), timed ? std::move(timed->callback) : client::Callback{});
+    const auto sent = producer_->send(std::move(record),
+                                      timed ? std::move(timed->callback) : deliveries_.untimed());
     if (timed) timed->restart();
     if (sent.ok()) return {};
     ++refused_;
+    if (sent.error().code == client::Code::kInterrupted) return {};
     deliveries_.fail(sent.error());
-    // Too large concerns this record alone, busy may pass; anything else meets every record.
+    // Too large concerns this record alone; anything else meets every record.
     if (sent.error().code == client::Code::kTooLarge) return {};
-    if (sent.error().code == client::Code::kBusy) return {};
     return lifted(sent.error());
   }
 
@@ -165,18 +157,19 @@ class Feed {
       std::this_thread::sleep_until(std::min(due, Clock::now() + milliseconds{kInputWaitMs}));
   }
 
-  client::Producer& producer_;
+  client::Producer* producer_ = nullptr;
+  Deliveries& deliveries_;
   LineShape shape_;
   std::optional<double> rate_;
   Clock::time_point begun_;
   uint64_t offered_ = 0;
   uint64_t refused_ = 0;
-  Deliveries deliveries_;
 };
 
-Json summary_of(Feed& feed, const client::Producer::Totals& totals) {
+Json summary_of(const Feed& feed, const Deliveries& deliveries,
+                const client::Producer::Totals& totals) {
   const double seconds = feed.seconds();
-  const auto latency = feed.deliveries().latency_us();
+  const auto latency = deliveries.latency_us();
   return {{"records", feed.offered()},
           {"acked", totals.acked},
           {"failed", totals.failed + feed.refused()},
@@ -188,11 +181,12 @@ Json summary_of(Feed& feed, const client::Producer::Totals& totals) {
           {"p99_us", latency.quantile(0.99)}};
 }
 
-void print_summary(const Invocation& invocation, const Json& summary) {
+void print_summary(const Invocation& invocation, const Json& summary, bool begun) {
   if (invocation.format == OutputFormat::kJson || invocation.format == OutputFormat::kJsonl) {
     std::fputs(json_line(summary).c_str(), stderr);
     return;
   }
+  if (!begun) return;
   std::string text = std::to_string(summary["acked"].get<uint64_t>()) + " records, " +
                      human_bytes(summary["bytes"].get<uint64_t>()) + ", " +
                      fixed(summary["seconds"].get<double>(), 2) + " s, " +
@@ -224,20 +218,39 @@ Result<void> require_topic(const Invocation& invocation, client::Client& client)
                                     std::to_string(topic->partitions - 1)};
 }
 
-Result<Exit> outcome(Feed& feed, const Json& summary, const Result<void>& fed) {
+/// What the command leaves with, after its errors were printed.
+Exit outcome(const Deliveries& deliveries, const Json& summary, const Result<void>& fed) {
   if (interrupted()) return Exit::kInterrupted;
-  const auto failure = feed.deliveries().first_failure();
-  const bool some_failed = summary["failed"].get<uint64_t>() > 0;
-  if (failure && some_failed) {
-    std::fprintf(stderr, "error[%s]: the first failure: %s\n",
-                 std::string(code_name(base_code(failure->code))).c_str(), failure->text.c_str());
+  const auto failure = deliveries.first_failure();
+  const uint64_t acked = summary["acked"].get<uint64_t>();
+  const uint64_t failed = summary["failed"].get<uint64_t>();
+  if (failed > 0 && failure) print_error(lifted(*failure), "the first failure: ");
+  const bool same = failure && !fed.ok() && failure->text == fed.error().text;
+  if (!fed.ok() && !same) print_error(fed.error());
+  if (acked > 0 && (failed > 0 || !fed.ok())) return Exit::kPartial;
+  if (!fed.ok()) return exit_of(fed.error().code);
+  if (failed == 0) return Exit::kDone;
+  const bool unreachable = failure && exit_of(failure->code) == Exit::kUnreachable;
+  return unreachable ? Exit::kUnreachable : Exit::kPartial;
+}
+
+/// Everything that can wait, so that whatever it waited for a summary can follow.
+Result<void> run(const Invocation& invocation, client::Client& client, Deliveries& deliveries,
+                 Feed& feed, client::Producer::Totals& totals) {
+  TRY(require_topic(invocation, client));
+  const auto config = config_of(invocation.values);
+  ASSIGN(auto producer, lift(client.producer(config)));
+  if (isatty(STDIN_FILENO) != 0) invocation.note("one record a line; end with Ctrl-D");
+  const bool raw = invocation.values.text("format") == "raw";
+  const auto fed = feed.run(producer, STDIN_FILENO, raw);
+  // In slices, because Ctrl-C may come while it waits; close() itself waits whatever happens.
+  while (!interrupted() && !deliveries.gave_up()) {
+    const auto flushed = producer.flush(kFlushSlice);
+    if (flushed.ok() || flushed.error().code != client::Code::kTimeout) break;
   }
-  if (failure && summary["acked"].get<uint64_t>() == 0 &&
-      exit_of(failure->code) == Exit::kUnreachable)
-    return Exit::kUnreachable;
-  if (some_failed) return Exit::kPartial;
-  if (!fed.ok()) return fed.error();
-  return Exit::kDone;
+  const auto closed = producer.close(kClosePatience);
+  totals = closed.ok() ? *closed : producer.totals();
+  return fed;
 }
 
 Result<Exit> produce(Invocation& invocation) {
@@ -246,27 +259,16 @@ Result<Exit> produce(Invocation& invocation) {
   if (invocation.values.has("rate")) {
     ASSIGN(rate, parse_rate(invocation.values.text("rate")));
   }
+  Deliveries deliveries;
   ASSIGN(auto client, invocation.connect());
-  TRY(require_topic(invocation, client));
-  const auto config = config_of(invocation.values);
-  // The feed holds what the callbacks write to, so it must outlive the producer's last one: it is
-  // closed before either goes.
-  ASSIGN(auto producer, lift(client.producer(config)));
-  if (isatty(STDIN_FILENO) != 0) invocation.note("one record a line; end with Ctrl-D");
-  Feed feed(producer, std::move(shape), rate);
-  const auto fed = invocation.values.text("format") == "raw" ? feed.run_raw(STDIN_FILENO)
-                                                             : feed.run_lines(STDIN_FILENO);
-  const auto totals = producer.close(interrupted() ? milliseconds{5000} : config.delivery_timeout);
-  if (!totals.ok()) feed.deliveries().fail(totals.error());
-  const Json summary = summary_of(feed, totals.ok() ? *totals : producer.totals());
-  auto result = outcome(feed, summary, fed);
-  if (!result.ok()) {
-    std::fprintf(stderr, "error[%s]: %s\n", std::string(code_name(result.error().code)).c_str(),
-                 result.error().text.c_str());
-    result = exit_of(result.error().code);
-  }
-  print_summary(invocation, summary);
-  return result;
+  const OnInterrupt on_interrupt([&client] { client.interrupt(); });
+  Feed feed(deliveries, std::move(shape), rate);
+  client::Producer::Totals totals;
+  const auto fed = run(invocation, client, deliveries, feed, totals);
+  const Json summary = summary_of(feed, deliveries, totals);
+  const Exit exit = outcome(deliveries, summary, fed);
+  print_summary(invocation, summary, fed.ok() || interrupted() || feed.offered() > 0);
+  return exit;
 }
 
 }  // namespace
@@ -309,6 +311,13 @@ std::vector<Command> produce_commands() {
                     .choices = {"lines", "raw", "jsonl"},
                     .help = "a record per line, one of all input, or a JSON object per line"},
                    {.name = "rate", .unit = "N/s", .help = "at most so many records a second"},
+                   {.name = "patience",
+                    .type = OptionType::kDuration,
+                    .unit = "s",
+                    .fallback = "120s",
+                    .min = 1,
+                    .max = 86400000,
+                    .help = "give up when a record is not acknowledged after so long"},
                    {.name = "create",
                     .type = OptionType::kBool,
                     .help = "create the topic if it does not exist"},
@@ -320,6 +329,11 @@ std::vector<Command> produce_commands() {
                     "printf 'k1:v1\\n' | strandlog produce orders -K : -o json"},
        .json = R"(the last line of stderr: {"records","acked","failed","possible_duplicates",)"
                R"("bytes","seconds","records_per_s","p50_us","p99_us"})",
+       .exits = asking(
+           {{Exit::kNotFound, "no such topic or partition"},
+            {Exit::kUnreachable, "no broker reached, or no record acknowledged within --patience"},
+            {Exit::kPartial, "some records were not acknowledged"},
+            {Exit::kInterrupted, "interrupted, after its summary"}}),
        .handler = produce},
   };
 }

@@ -1,14 +1,18 @@
 // Record formats: how one line of input becomes a record, and one record a line of output.
 #include "tools/record_format.h"
 
-#include <cstdio>
-#include <ctime>
+#include <algorithm>
 
 #include "base/option_print.h"
+#include "base/option_types.h"
+#include "base/printable.h"
 #include "tools/output.h"
+#include "tools/time_text.h"
 
 namespace strandlog::tools {
 namespace {
+
+constexpr int32_t kMaxPartition = 1000000;
 
 Error bad(const std::string& text) { return Error{Code::kInvalidArgument, "jsonl: " + text}; }
 
@@ -24,6 +28,15 @@ Result<std::optional<std::string>> text_field(const Json& object, const char* na
   return std::optional<std::string>(std::move(bytes));
 }
 
+/// A misspelt field would be a record without it.
+Result<void> check_fields(const Json& object, const std::vector<std::string>& known) {
+  for (const auto& field : object.items()) {
+    if (std::find(known.begin(), known.end(), field.key()) == known.end())
+      return bad("no field is called \"" + field.key() + "\"" + did_you_mean(field.key(), known));
+  }
+  return {};
+}
+
 Result<void> read_headers(const Json& object, client::Record& record) {
   const auto headers = object.find("headers");
   if (headers == object.end()) return {};
@@ -31,8 +44,10 @@ Result<void> read_headers(const Json& object, client::Record& record) {
   for (const auto& header : *headers) {
     if (!header.is_object() || !header.contains("key") || !header["key"].is_string())
       return bad("a header is not {\"key\",\"value\"}");
+    TRY(check_fields(header, {"key", "key_encoding", "value", "encoding"}));
+    ASSIGN(auto key, text_field(header, "key", "key_encoding"));
     ASSIGN(auto value, text_field(header, "value", "encoding"));
-    record.headers.push_back({header["key"].get<std::string>(), std::move(value)});
+    record.headers.push_back({std::move(*key), std::move(value)});
   }
   return {};
 }
@@ -45,7 +60,9 @@ Result<void> read_timestamp(const Json& object, client::Record& record) {
     return {};
   }
   if (!time->is_string()) return bad("\"timestamp\" is neither milliseconds nor RFC 3339");
-  ASSIGN(record.timestamp_ms, parse_rfc3339(time->get<std::string>()));
+  const auto parsed = parse_rfc3339(time->get_ref<const std::string&>());
+  if (!parsed.ok()) return bad("\"timestamp\": " + parsed.error().text);
+  record.timestamp_ms = *parsed;
   return {};
 }
 
@@ -67,11 +84,15 @@ Result<client::Record> record_from_json(std::string_view line) {
   const Json object = Json::parse(line, nullptr, false);
   if (object.is_discarded() || !object.is_object())
     return bad("not a JSON object: \"" + std::string(line.substr(0, 60)) + "\"");
+  // What consume prints is read back, so where a record was is allowed and not looked at.
+  TRY(check_fields(object, {"key", "key_encoding", "value", "encoding", "headers", "timestamp",
+                            "partition", "topic", "offset"}));
   client::Record record;
   ASSIGN(record.key, text_field(object, "key", "key_encoding"));
   ASSIGN(record.value, text_field(object, "value", "encoding"));
   if (const auto partition = object.find("partition"); partition != object.end()) {
-    if (!partition->is_number_integer()) return bad("\"partition\" is not a whole number");
+    if (!partition->is_number_integer() || *partition < 0 || *partition > kMaxPartition)
+      return bad("\"partition\" is not a number from 0 to " + std::to_string(kMaxPartition));
     record.partition = partition->get<int32_t>();
   }
   TRY(read_headers(object, record));
@@ -90,7 +111,9 @@ std::string record_json(const client::ConsumedRecord& record) {
   out += ",\"headers\":[";
   for (const auto& header : record.headers) {
     if (out.back() == '}') out += ",";
-    out += "{\"key\":" + json_quoted(header.key) + ",";
+    out += "{";
+    append_field(out, "key", "key_encoding", header.key);
+    out += ",";
     append_field(out, "value", "encoding", header.value);
     out += "}";
   }
@@ -110,20 +133,6 @@ std::string unescaped(std::string_view text) {
     ++i;
   }
   return out;
-}
-
-Result<int64_t> parse_rfc3339(const std::string& text) {
-  std::tm utc{};
-  int milliseconds = 0;
-  int used = 0;
-  const int fields =
-      std::sscanf(text.c_str(), "%4d-%2d-%2dT%2d:%2d:%2d.%3dZ%n", &utc.tm_year, &utc.tm_mon,
-                  &utc.tm_mday, &utc.tm_hour, &utc.tm_min, &utc.tm_sec, &milliseconds, &used);
-  if (fields != 7 || used != static_cast<int>(text.size()))
-    return bad("\"" + text + "\" is not a time such as 2026-05-04T10:11:12.123Z");
-  utc.tm_year -= 1900;
-  utc.tm_mon -= 1;
-  return static_cast<int64_t>(timegm(&utc)) * 1000 + milliseconds;
 }
 
 }  // namespace strandlog::tools

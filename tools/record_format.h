@@ -12,7 +12,8 @@ namespace strandlog::tools {
 
 /// `{"key","value","partition","headers":[{"key","value"}],"timestamp"}`, all optional; what
 /// record_json() writes reads back. With "encoding":"base64" the value is base64, with
-/// "key_encoding" the key. kInvalidArgument for anything else. Does not set the topic.
+/// "key_encoding" the key. kInvalidArgument for anything else, a field of another name included.
+/// Does not set the topic.
 Result<client::Record> record_from_json(std::string_view line);
 
 /// One line without its end; see record_from_json().
@@ -20,8 +21,5 @@ std::string record_json(const client::ConsumedRecord& record);
 
 /// "\t", "\n", "\0" and "\\" as the bytes they mean.
 std::string unescaped(std::string_view text);
-
-/// Milliseconds since 1970 of "2026-05-04T10:11:12.123Z". kInvalidArgument otherwise.
-Result<int64_t> parse_rfc3339(const std::string& text);
 
 }  // namespace strandlog::tools

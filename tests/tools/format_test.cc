@@ -8,10 +8,12 @@
 #include <array>
 #include <csignal>
 
+#include "base/printable.h"
 #include "tools/line_reader.h"
 #include "tools/output.h"
 #include "tools/position.h"
 #include "tools/record_format.h"
+#include "tools/time_text.h"
 
 namespace strandlog::tools {
 namespace {
@@ -85,19 +87,19 @@ TEST(LineReader, RefusesALineBeyondItsBound) {
 
 TEST(Position, ReadsItsGrammar) {
   const client::Ends ends{100, 150};
-  EXPECT_EQ(parse_position("start")->resolve(ends), 100);
-  EXPECT_EQ(parse_position("end")->resolve(ends), 150);
-  EXPECT_EQ(parse_position("120")->resolve(ends), 120);
-  EXPECT_EQ(parse_position("7")->resolve(ends), 7);
-  EXPECT_EQ(parse_position("+5")->resolve(ends), 105);
-  EXPECT_EQ(parse_position("-5")->resolve(ends), 145);
-  EXPECT_EQ(parse_position("+500")->resolve(ends), 150);
-  EXPECT_EQ(parse_position("-500")->resolve(ends), 100);
+  EXPECT_EQ(parse_position("start", 0)->resolve(ends), 100);
+  EXPECT_EQ(parse_position("end", 0)->resolve(ends), 150);
+  EXPECT_EQ(parse_position("120", 0)->resolve(ends), 120);
+  EXPECT_EQ(parse_position("7", 0)->resolve(ends), 7);
+  EXPECT_EQ(parse_position("+5", 0)->resolve(ends), 105);
+  EXPECT_EQ(parse_position("-5", 0)->resolve(ends), 145);
+  EXPECT_EQ(parse_position("+500", 0)->resolve(ends), 150);
+  EXPECT_EQ(parse_position("-500", 0)->resolve(ends), 100);
 }
 
 TEST(Position, RefusesTheRestWithTheGrammar) {
   for (const char* text : {"", "+", "-", "--5", "+-5", "5x", "begin", "99999999999999999999"}) {
-    const auto position = parse_position(text);
+    const auto position = parse_position(text, 0);
     ASSERT_FALSE(position.ok()) << text;
     EXPECT_THAT(position.error().text, HasSubstr("none of start, end, N"));
   }
@@ -184,13 +186,13 @@ TEST(Out, TellsAGoneReaderFromAFailure) {
   Out gone(pipe.ends[1]);
   gone.write("x");
   gone.flush();
-  EXPECT_TRUE(gone.closed());
+  EXPECT_TRUE(gone.stopped());
   EXPECT_TRUE(gone.state().ok());
 
   Out bad(-1);
   bad.write("x");
   bad.flush();
-  EXPECT_FALSE(bad.closed());
+  EXPECT_TRUE(bad.stopped());
   EXPECT_EQ(bad.state().error().code, Code::kIo);
 }
 
