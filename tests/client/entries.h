@@ -13,7 +13,7 @@ namespace strandlog::client {
 /// A data entry at `base` with one record per value.
 inline std::vector<uint8_t> data_entry(const GroupId& group, uint64_t base,
                                        const std::vector<std::string>& values,
-                                       Codec codec = Codec::kNone) {
+                                       Codec codec = Codec::kNone, int64_t append_time_ms = 0) {
   BatchBuilder builder;
   for (const std::string& value : values) {
     RecordView record;
@@ -34,6 +34,7 @@ inline std::vector<uint8_t> data_entry(const GroupId& group, uint64_t base,
   header.index = Index{base + 1};
   header.term = Term{1};
   header.base_offset = Offset{base};
+  header.append_time_ms = append_time_ms;
   std::vector<uint8_t> out(kEntryHeaderBytes);
   encode_entry_header(header, group, std::span<uint8_t, kEntryHeaderBytes>(out.data(), 64));
   out.insert(out.end(), batch->begin(), batch->end());

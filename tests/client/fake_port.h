@@ -35,8 +35,10 @@ class FakePort : public Port {
       return reply;
     }
     error.reset();
+    blobs.clear();
     reply.answer.body = broker->second(body);
     reply.answer.error = error;
+    reply.blobs = blobs;
     return reply;
   }
   AnyReply ask_any(wire::RequestBody body, int64_t, int64_t) override {
@@ -52,6 +54,7 @@ class FakePort : public Port {
   Time time{1};
   std::map<std::string, Broker> brokers;
   std::optional<wire::WireError> error;  ///< set by a Broker to refuse
+  std::vector<Bytes> blobs;              ///< set by a Broker beside its answer
   bool repeated = false;
   uint64_t required = 0;
 

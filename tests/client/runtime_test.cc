@@ -34,6 +34,8 @@ class TinyBroker {
     thread_.join();
   }
   std::string address;
+  std::atomic<bool> mute{false};          ///< answers nothing
+  std::atomic<bool> mute_produce{false};  ///< takes records and does not answer
 
  private:
   void work() {
@@ -50,6 +52,8 @@ class TinyBroker {
   void handle(const NetEvent& event) {
     auto request = wire::decode_request(event.message.control);
     CHECK(request.ok());
+    const bool produces = std::holds_alternative<wire::ProduceRequest>(request->body);
+    if (mute.load() || (produces && mute_produce.load())) return;
     wire::Answer answer;
     answer.id = request->id;
     std::vector<Bytes> blobs;
@@ -194,6 +198,218 @@ TEST(ClientRuntime, WakesAPollingConsumer) {
   auto polled = consumer->poll(1, milliseconds(60'000));
   ASSERT_TRUE(polled.ok());
   EXPECT_TRUE(polled->records.empty());
+}
+
+TEST(ClientRuntime, WakesAPollingConsumerFromAnotherThread) {
+  TinyBroker broker;
+  Client client = connect(broker.address);
+  auto consumer = client.consumer({});
+  std::thread waker([&] { consumer->wake(); });
+  EXPECT_TRUE(consumer->poll(1, milliseconds(60'000))->records.empty());
+  waker.join();
+}
+
+Record record_of(size_t bytes) {
+  Record record;
+  record.topic = "t";
+  record.value = std::string(bytes, 'x');
+  return record;
+}
+
+/// Counts the calls of each callback and keeps their errors' codes.
+struct Completions {
+  explicit Completions(size_t sends) : calls(sends) {}
+  Callback callback(size_t i) {
+    return [this, i](const Result<Ack>& ack) {
+      ++calls[i];
+      if (ack.ok()) return;
+      failed_with = ack.error().code;
+      if (ack.error().written == Written::kMaybe) ++maybe;
+    };
+  }
+  bool each_once(size_t sends) const {
+    for (size_t i = 0; i < calls.size(); ++i)
+      if (calls[i].load() != (i < sends ? 1 : 0)) return false;
+    return true;
+  }
+  std::vector<std::atomic<int>> calls;
+  std::atomic<int> maybe{0};
+  std::atomic<Code> failed_with{};
+};
+
+TEST(ClientRuntime, CompletesEverySendOnceWhenClosed) {
+  TinyBroker broker;
+  broker.mute_produce = true;
+  Client client = connect(broker.address);
+  auto producer = client.producer({});
+  Completions completions(100);
+  for (size_t i = 0; i < 100; ++i)
+    ASSERT_TRUE(producer->send(record_of(10), completions.callback(i)).ok());
+
+  auto totals = producer->close(milliseconds(1));
+
+  ASSERT_TRUE(totals.ok());
+  EXPECT_EQ(totals->failed, 100u);
+  EXPECT_TRUE(completions.each_once(100));
+  EXPECT_EQ(completions.failed_with.load(), Code::kClosed);
+  EXPECT_EQ(completions.maybe.load(), 100);
+  EXPECT_EQ(producer->send(record_of(1)).error().code, Code::kClosed);
+  EXPECT_EQ(producer->send_sync(record_of(1)).error().code, Code::kClosed);
+  EXPECT_EQ(producer->close(milliseconds(60'000))->failed, 100u);
+}
+
+TEST(ClientRuntime, CompletesEverySendBeforeTheDestructorReturns) {
+  TinyBroker broker;
+  Completions completions(1000);
+  {
+    Client client = connect(broker.address);
+    auto producer = client.producer({});
+    for (size_t i = 0; i < 1000; ++i)
+      ASSERT_TRUE(producer->send(record_of(10), completions.callback(i)).ok());
+  }
+  EXPECT_TRUE(completions.each_once(1000));
+  EXPECT_EQ(completions.failed_with.load(), Code{});
+}
+
+TEST(ClientRuntime, HoldsBufferMemoryAndRefusesAfterMaxBlock) {
+  TinyBroker broker;
+  broker.mute_produce = true;
+  Client client = connect(broker.address);
+  ProducerConfig config;
+  config.buffer_memory = 20'000;
+  config.batch_size = 2'000;
+  config.max_block = milliseconds(20);
+  config.request_timeout = milliseconds(100);
+  auto producer = client.producer(config);
+  Completions completions(1000);
+  size_t accepted = 0;
+  Result<void> sent;
+  while (accepted < 1000) {
+    sent = producer->send(record_of(1000), completions.callback(accepted));
+    if (!sent.ok()) break;
+    ++accepted;
+  }
+
+  ASSERT_FALSE(sent.ok());
+  EXPECT_EQ(sent.error().code, Code::kBusy);
+  EXPECT_EQ(sent.error().retry, Retry::kSafe);
+  EXPECT_NE(sent.error().text.find("buffer.memory = 20000"), std::string::npos);
+  EXPECT_LE(accepted, 20u);
+  EXPECT_EQ(producer->flush(milliseconds(1)).error().code, Code::kTimeout);
+  broker.mute_produce = false;
+  EXPECT_TRUE(producer->flush(milliseconds(60'000)).ok());
+  EXPECT_TRUE(completions.each_once(accepted));
+  EXPECT_TRUE(producer->send(record_of(1000)).ok());
+}
+
+TEST(ClientRuntime, TellsAWaitingSendThatTheProducerWasClosed) {
+  TinyBroker broker;
+  broker.mute_produce = true;
+  Client client = connect(broker.address);
+  ProducerConfig config;
+  config.buffer_memory = 10'000;
+  auto producer = client.producer(config);
+  Result<void> last;
+  std::atomic<int> sends{0};
+  std::thread sender([&] {
+    while (last.ok()) {
+      last = producer->send(record_of(1000));
+      ++sends;
+    }
+  });
+  while (sends.load() < 5) std::this_thread::yield();
+  (void)producer->close(milliseconds(1)).ok();
+  sender.join();
+  EXPECT_EQ(last.error().code, Code::kClosed);
+}
+
+TEST(ClientRuntime, AnswersAtOnceWhatACallbackMustNotWaitFor) {
+  TinyBroker broker;
+  Client client = connect(broker.address);
+  auto producer = client.producer({});
+  auto consumer = client.consumer({});
+  std::vector<Code> codes;
+  bool sent = false;
+  ASSERT_TRUE(producer
+                  ->send(record_of(1),
+                         [&](const Result<Ack>&) {
+                           codes.push_back(producer->send_sync(record_of(1)).error().code);
+                           codes.push_back(producer->flush(milliseconds(60'000)).error().code);
+                           codes.push_back(producer->close(milliseconds(60'000)).error().code);
+                           codes.push_back(client.admin().list_topics().error().code);
+                           codes.push_back(consumer->ends({{"t", 0}}).error().code);
+                           sent = producer->send(record_of(1)).ok();
+                         })
+                  .ok());
+  // The second flush is for what the callback sent.
+  ASSERT_TRUE(producer->flush(milliseconds(60'000)).ok());
+  ASSERT_TRUE(producer->flush(milliseconds(60'000)).ok());
+  EXPECT_EQ(codes, std::vector<Code>(5, Code::kInvalidArgument));
+  EXPECT_TRUE(sent);
+  EXPECT_EQ(producer->close(milliseconds(60'000))->acked, 2u);
+}
+
+TEST(ClientRuntime, EndsEveryWaitWhenInterrupted) {
+  TinyBroker broker;
+  Client client = connect(broker.address);
+  auto producer = client.producer({});
+  auto consumer = client.consumer({});
+  ASSERT_TRUE(producer->send_sync(record_of(1)).ok());
+  broker.mute = true;
+  ASSERT_TRUE(producer->send(record_of(1)).ok());  // for flush() to wait for
+  // All wait for minutes, unless told; whether they wait yet when they are told must not matter.
+  std::vector<Code> codes(5);
+  std::vector<std::thread> threads;
+  threads.emplace_back([&] { codes[0] = producer->send_sync(record_of(1)).error().code; });
+  threads.emplace_back([&] { codes[1] = producer->flush(milliseconds(600'000)).error().code; });
+  threads.emplace_back([&] { codes[2] = client.admin().list_topics().error().code; });
+  threads.emplace_back([&] { codes[3] = consumer->ends({{"t", 0}}).error().code; });
+  threads.emplace_back([&] {
+    Record unknown = record_of(1);
+    unknown.topic = "unknown";
+    codes[4] = producer->send(unknown).error().code;
+  });
+  while (producer->totals().records < 3) std::this_thread::yield();
+  client.interrupt();
+  for (auto& thread : threads) thread.join();
+  EXPECT_EQ(codes, std::vector<Code>(5, Code::kInterrupted));
+  EXPECT_TRUE(consumer->poll(1, milliseconds(600'000))->records.empty());
+  EXPECT_EQ(producer->close(milliseconds(1))->failed, 2u);
+}
+
+TEST(ClientRuntime, StillDeliversInCloseAfterAnInterrupt) {
+  TinyBroker broker;
+  Client client = connect(broker.address);
+  auto producer = client.producer({});
+  ASSERT_TRUE(producer->send_sync(record_of(1)).ok());
+  for (int i = 0; i < 100; ++i) ASSERT_TRUE(producer->send(record_of(1)).ok());
+  client.interrupt();
+  EXPECT_EQ(producer->close(milliseconds(60'000))->acked, 101u);
+}
+
+TEST(ClientRuntime, SeeksAndKnowsItsPosition) {
+  TinyBroker broker;
+  Client client = connect(broker.address);
+  auto producer = client.producer({});
+  for (int i = 0; i < 10; ++i) ASSERT_TRUE(producer->send_sync(record_of(1)).ok());
+  auto consumer = client.consumer({});
+  const TopicPartition where{"t", 0};
+  EXPECT_EQ(consumer->position(where).error().code, Code::kInvalidArgument);
+  EXPECT_EQ(consumer->seek(where, Position::start()).error().code, Code::kInvalidArgument);
+  EXPECT_EQ(consumer->assign({{{"t", 7}, Position::start()}}).error().code, Code::kNotFound);
+  EXPECT_EQ(consumer->assign({{where, Position::at(-1)}}).error().code, Code::kInvalidArgument);
+  ASSERT_TRUE(consumer->assign({{where, Position::end()}}).ok());
+  EXPECT_EQ(*consumer->position(where), 10);
+  for (int64_t offset : {3, 0, 9, 3}) {
+    ASSERT_TRUE(consumer->seek(where, Position::at(offset)).ok());
+    auto polled = consumer->poll(1, milliseconds(60'000));
+    ASSERT_EQ(polled->records.size(), 1u);
+    EXPECT_EQ(polled->records[0].offset, offset);
+    EXPECT_EQ(*consumer->position(where), offset + 1);
+  }
+  // The broker of this test takes everything at 0.
+  EXPECT_EQ(consumer->offsets({{where, Position::at_time(0)}})->at(where), 0);
+  EXPECT_EQ(consumer->offsets({{where, Position::at_time(1)}})->at(where), 10);
 }
 
 TEST(ClientRuntime, RefusesWhatIsNoAddress) {

@@ -909,6 +909,7 @@ def dev_and_odd_directories():
     up("", 2)
     up("a #b", 2)
     up("a\nb", 2)
+    c.require(not {"a #b", "a\nb"} & set(os.listdir(k.work)), "refused, but made")
     with open(k.path("file"), "w"):
         pass
     up("file", 1)

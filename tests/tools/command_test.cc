@@ -69,6 +69,10 @@ TEST(CommandTable, HelpNamesEveryOptionAndFitsTheWidth) {
     const std::string help = command_help(command, 80);
     for (const auto& option : command.options) EXPECT_THAT(help, HasSubstr("--" + option.name));
     for (const auto& example : command.examples) EXPECT_THAT(help, HasSubstr(example));
+    for (const auto* part : {"\nexit codes\n", "  0    ", "  2    ", "  130  "})
+      EXPECT_THAT(help, HasSubstr(part));
+    for (const auto& [exit, meaning] : command.exits)
+      EXPECT_THAT(help, HasSubstr("\n  " + std::to_string(static_cast<int>(exit)) + " "));
     EXPECT_THAT(overview("", 80), HasSubstr(command.path));
   }
 }
@@ -98,6 +102,25 @@ TEST(CommandParser, TakesServersFromFlagThenEnvironmentThenProfileThenDefault) {
   EXPECT_THAT(parse_invocation(line)->servers, ElementsAre("e:1", "e:2"));
   line.arguments = {"topic", "list", "--server=f:1"};
   EXPECT_THAT(parse_invocation(line)->servers, ElementsAre("f:1"));
+}
+
+TEST(CommandParser, TakesAnEmptyVariableForNone) {
+  CommandLine line{.arguments = {"topic", "list"}, .environment = {{"STRANDLOG_SERVERS", ""}}};
+  EXPECT_THAT(parse_invocation(line)->servers, ElementsAre("127.0.0.1:7400"));
+}
+
+TEST(CommandParser, TakesOnlyGlobalOptionsFromTheProfile) {
+  CommandLine line{.arguments = {"topic", "create", "t"}, .profile_name = "/p"};
+  line.profile_text = "partitions = 3\n";
+  const auto invocation = parse_invocation(line);
+  ASSERT_FALSE(invocation.ok());
+  EXPECT_THAT(invocation.error().text, HasSubstr("/p:1: no option \"partitions\""));
+  EXPECT_THAT(invocation.error().text, HasSubstr("mend or delete /p"));
+}
+
+TEST(CommandParser, SaysWhereHelpIs) {
+  EXPECT_THAT(failure({"topic", "create", "t", "-Z"}),
+              HasSubstr("see: strandlog help topic create"));
 }
 
 TEST(CommandParser, NamesTheNearestCommand) {

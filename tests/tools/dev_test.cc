@@ -1,6 +1,9 @@
 // Development clusters: shape, files and processes.
+#include <arpa/inet.h>
 #include <gtest/gtest.h>
+#include <netinet/in.h>
 #include <sched.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -131,6 +134,41 @@ TEST(DevCluster, WipesTheDataOfAStoppedBrokerAlone) {
   EXPECT_EQ(cluster->state(1), ProcessState::kPaused);
   cluster->terminate(1);
   EXPECT_TRUE(cluster->wait_stopped(1, milliseconds{10000}).ok());
+}
+
+TEST(DevCluster, RefusesADirectoryThatNoConfigurationCanName) {
+  TempDirectory directory;
+  for (const char* name : {"a #b", "a\nb", "blank "}) {
+    const auto made = DevCluster::open_or_make(directory / name, 1, 20000);
+    ASSERT_FALSE(made.ok()) << name;
+    EXPECT_EQ(made.error().code, Code::kInvalidArgument);
+    EXPECT_FALSE(std::filesystem::exists(directory / name));
+  }
+  EXPECT_EQ(DevCluster::open_or_make("", 1, 20000).error().code, Code::kInvalidArgument);
+  EXPECT_TRUE(DevCluster::open_or_make(directory / "with blanks/below/", 1, 20000).ok());
+}
+
+TEST(DevCluster, NamesThePortThatIsTaken) {
+  const int listener = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in where{};
+  where.sin_family = AF_INET;
+  where.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof where;
+  ASSERT_EQ(::bind(listener, reinterpret_cast<sockaddr*>(&where), size), 0);
+  ASSERT_EQ(::listen(listener, 1), 0);
+  ASSERT_EQ(::getsockname(listener, reinterpret_cast<sockaddr*>(&where), &size), 0);
+  const int port = ntohs(where.sin_port);
+  TempDirectory directory;
+  auto cluster = DevCluster::open_or_make(directory / "D", 1, port);
+  ASSERT_TRUE(cluster.ok());
+
+  const auto checked = cluster->check_ports(1);
+
+  ASSERT_FALSE(checked.ok());
+  EXPECT_EQ(checked.error().code, Code::kConflict);
+  EXPECT_NE(checked.error().text.find("port " + std::to_string(port) + ", for the clients"),
+            std::string::npos);
+  ::close(listener);
 }
 
 TEST(DevCluster, RemovesOnlyWhatItMade) {

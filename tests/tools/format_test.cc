@@ -179,6 +179,54 @@ TEST(Unescaped, KnowsFourEscapes) {
   EXPECT_EQ(unescaped("\\"), "\\");
 }
 
+TEST(Moment, ReadsItsForms) {
+  const int64_t moment = 1777889472123;
+  EXPECT_EQ(*parse_moment("2026-05-04T10:11:12.123Z", 0), moment);
+  EXPECT_EQ(*parse_moment("2026-05-04T12:11:12.1239+02:00", 0), moment);
+  EXPECT_EQ(*parse_moment("2026-05-04t10:11:12.123z", 0), moment);
+  EXPECT_EQ(*parse_moment("2026-05-04 08:41:12.123-01:30", 0), moment);
+  EXPECT_EQ(*parse_moment("1777889472", 0), moment - 123);
+  EXPECT_EQ(*parse_moment("1777889472123", 0), moment);
+  EXPECT_EQ(*parse_moment("1777889472123999", 0), moment);
+  EXPECT_EQ(*parse_moment("1777889472123999999", 0), moment);
+  EXPECT_EQ(*parse_moment("-15m", moment), moment - 900'000);
+  EXPECT_EQ(*parse_moment("-15", moment), moment - 15'000);
+  EXPECT_EQ(*parse_moment("2024-02-29T00:00:00Z", 0), 1709164800000);
+  EXPECT_EQ(*parse_moment("2026-05-04T10:11:12.5Z", 0), moment + 377);
+}
+
+TEST(Moment, RefusesTheRest) {
+  for (const char* text : {"",
+                           "x",
+                           "-",
+                           "--1",
+                           "+1",
+                           "1.5",
+                           "-15x",
+                           "2026-13-01",
+                           "2026-02-29",
+                           "2026-04-31",
+                           "2026-05-04T",
+                           "2026-05-04T10:11",
+                           "2026-05-04T24:00:00Z",
+                           "2026-05-04T10:60:00Z",
+                           "2026-05-04T10:11:12.Z",
+                           "2026-05-04T10:11:12Zx",
+                           "2026-05-04T10:11:12+2",
+                           "2026-05-04T10:11:12+24:00",
+                           "20260504T101112Z",
+                           "99999999999999999999"})
+    EXPECT_FALSE(parse_moment(text, 0).ok()) << text;
+  EXPECT_FALSE(parse_rfc3339("2026-05-04T10:11:12").ok()) << "no zone";
+  EXPECT_FALSE(parse_rfc3339("1777889472").ok());
+}
+
+TEST(Table, ShowsControlCharactersEscaped) {
+  Table table({"TOPIC", "N"});
+  table.add({"a\x1b[31m\nb", "1"});
+  EXPECT_EQ(table.text(), "TOPIC         N\na\\x1b[31m\\nb  1\n");
+}
+
 TEST(Out, TellsAGoneReaderFromAFailure) {
   std::signal(SIGPIPE, SIG_IGN);
   Pipe pipe;
