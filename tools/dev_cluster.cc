@@ -58,6 +58,21 @@ Result<int> take_lock(const std::string& path) {
   }
 }
 
+/// What the brokers' configuration can name: some characters would end or change a line of it.
+Result<std::string> absolute_path(const std::string& directory) {
+  if (directory.empty()) return Error{Code::kInvalidArgument, "--dir is empty"};
+  std::error_code failure;
+  std::string absolute = fs::absolute(directory, failure).lexically_normal().string();
+  if (failure) return Error{Code::kIo, directory + ": " + failure.message()};
+  if (absolute.size() > 1 && absolute.ends_with('/')) absolute.pop_back();
+  const bool usable = absolute.find(" #") == std::string::npos && printable(absolute) == absolute &&
+                      !absolute.ends_with(' ');
+  if (usable) return absolute;
+  return Error{Code::kInvalidArgument,
+               "\"" + printable(absolute) +
+                   "\" cannot be used: no \" #\", control characters or blanks at the end"};
+}
+
 Result<void> remove_tree(const std::string& path) {
   std::error_code failure;
   fs::remove_all(path, failure);
@@ -96,15 +111,7 @@ DevCluster::~DevCluster() {
 }
 
 Result<DevCluster> DevCluster::locked(const std::string& directory) {
-  std::error_code failure;
-  const std::string absolute = fs::absolute(directory, failure).lexically_normal().string();
-  if (failure) return Error{Code::kIo, directory + ": " + failure.message()};
-  // They would end or change a line of the brokers' configuration.
-  if (absolute.find(" #") != std::string::npos || printable(absolute) != absolute ||
-      absolute.ends_with(' '))
-    return Error{Code::kInvalidArgument,
-                 "\"" + printable(absolute) +
-                     "\" cannot be used: no \" #\", control characters or blanks at the end"};
+  ASSIGN(const std::string absolute, absolute_path(directory));
   ASSIGN(const int lock, take_lock(absolute + "/dev.lock"));
   return DevCluster(absolute, lock);
 }
@@ -127,7 +134,7 @@ Result<DevCluster> DevCluster::open_or_make(const std::string& directory,
                                             std::optional<int> brokers,
                                             std::optional<int> port_base) {
   std::error_code failure;
-  if (directory.empty()) return Error{Code::kInvalidArgument, "--dir is empty"};
+  TRY(absolute_path(directory));
   fs::create_directories(directory, failure);
   if (failure) return Error{Code::kIo, "making " + directory + " failed: " + failure.message()};
   ASSIGN(auto cluster, locked(directory));
