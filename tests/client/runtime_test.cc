@@ -273,8 +273,10 @@ TEST(ClientRuntime, CompletesEverySendBeforeTheDestructorReturns) {
 
 TEST(ClientRuntime, HoldsBufferMemoryAndRefusesAfterMaxBlock) {
   TinyBroker broker;
-  broker.mute_produce = true;
   Client client = connect(broker.address);
+  // The client knows the topic from now on; max_block is for room alone then.
+  ASSERT_TRUE(client.producer({})->send_sync(record_of(1)).ok());
+  broker.mute_produce = true;
   ProducerConfig config;
   config.buffer_memory = 20'000;
   config.batch_size = 2'000;
