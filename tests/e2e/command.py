@@ -749,6 +749,36 @@ def completion_completes():
         subprocess.run(["zsh", "-n"], input=run("completion", "zsh").out, check=True)
 
 
+def examples_do_what_they_say():
+    first = k.servers.split(",")[0]
+
+    def example(name, *words, code=0, stdin=b""):
+        done = subprocess.run([os.path.join(c.BIN, name), *words], input=stdin, capture_output=True,
+                              timeout=c.DEADLINE)
+        same(done.returncode, code, f"{name}: {done.stderr.decode()}")
+        return done.stdout.decode()
+
+    for _ in range(2):
+        out = example("05_create_topic", first, "example")
+        same(len(re.findall(r"^example/\d: leader [123], offsets 0 to 0$", out, re.M)), 3, out)
+    same(len(re.findall(r"partition \d, offset \d", example("01_produce", first, "example"))), 10)
+    lines = "".join(example("02_consume", first, "example", p) for p in "012")
+    same(sorted(line.split(" ", 1)[1] for line in lines.splitlines()),
+         [f"hello {i}" for i in range(10)])
+    t = topic()
+    out = example("03_send_and_wait", first, t)
+    holds("partition 0, offset 0", out)
+    holds("1001 acknowledged, 0 failed", out)
+    for since, count in (("999", 2), ("-600", 1001), ("5000", 1001)):
+        follow = subprocess.Popen([os.path.join(c.BIN, "04_follow"), first, t, since],
+                                  stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                  stderr=subprocess.DEVNULL)
+        for i in range(1001 - count, 1001):
+            same(follow.stdout.readline().split()[0], b"%d" % i)
+        out, _ = follow.communicate(b"\n", timeout=c.DEADLINE)
+        holds(b"next time: 1001", out)
+
+
 # ------------------------------------------------------------------------------ brokers that fail
 
 
@@ -968,7 +998,7 @@ ROWS = (
     closed_pipe_ends_quietly, full_and_closed_descriptors, whom_to_ask,
     servers_from_environment_and_profile, every_form_of_every_command, described_as_documented,
     topic_defaults_and_conflicts, wrong_words_are_named, no_control_character_reaches_a_terminal,
-    help_explains_everything, completion_completes, log_verify_and_dump, health_and_partial_answers,
+    help_explains_everything, completion_completes, examples_do_what_they_say, log_verify_and_dump, health_and_partial_answers,
     dev_up_is_ready_when_it_returns, two_dev_ups_at_once, dev_names_a_taken_port,
     dev_and_odd_directories, dev_up_without_a_home_for_its_profile)
 
