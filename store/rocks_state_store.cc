@@ -52,6 +52,8 @@ rocksdb::Options options() {
   o.writable_file_max_buffer_size = 64u << 10;
   o.max_open_files = 64;
   o.table_cache_numshardbits = 1;
+  // What it reserves ahead would come out of the free space that records count on.
+  o.allow_fallocate = false;
   rocksdb::BlockBasedTableOptions table;
   table.no_block_cache = true;
   o.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));

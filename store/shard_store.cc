@@ -15,7 +15,9 @@ constexpr uint64_t kJournalTicket = uint64_t{1} << 62;
 constexpr size_t kMaxItems = 8192;  // a round with more is full
 constexpr size_t kMaxNoteBytes = 64u << 10;
 constexpr size_t kMaxNotes = 256;
-constexpr uint64_t kIdlePolls = 64;           // without work before a seal round is written
+constexpr uint64_t kIdlePolls = 64;         // without work before a seal round is written
+constexpr uint64_t kRoundSlack = 1u << 20;  // head and gaps between chunks of a round, at most
+constexpr uint64_t kPaddingBytes = 64u << 10;
 constexpr uint64_t kLargeAppend = 1u << 20;   // a disk without room for it is called full
 constexpr uint64_t kPieceBytes = 256u << 10;  // entries of a replica worth a segment write
 
@@ -230,8 +232,12 @@ Result<void> ShardStore::append_stored(Uid uid, ByteView run) {
 }
 
 Result<void> ShardStore::room_for(uint64_t bytes) const {
-  uint64_t spare = journal_.missing_spare_bytes(kKeptFiles);
-  uint64_t needed = options_.reserve_bytes + unsegmented_bytes() + spare + bytes;
+  // A round longer than a journal file makes the file it goes to grow.
+  uint64_t round = table_.buffer.round_bytes() + bytes + kRoundSlack;
+  uint64_t grown = round > journal_.capacity_of_file() ? round - journal_.capacity_of_file() : 0;
+  uint64_t spare = journal_.missing_spare_bytes(kKeptFiles) + grown;
+  uint64_t padding = unsegmented_bytes() / 32 + kPaddingBytes;  // of segment pieces to whole pages
+  uint64_t needed = options_.reserve_bytes + unsegmented_bytes() + padding + spare + bytes;
   if (available_bytes() < needed) {
     return Error{Code::kDiskFull, "free space is " + std::to_string(available_bytes()) +
                                       " bytes; needed are " + std::to_string(bytes) + " now, " +

@@ -48,7 +48,8 @@ bool ShardStore::space_is_short() const {
 // A checkpoint begins a new file; votes and truncations must find one when the disk is full.
 void ShardStore::keep_spare_files() {
   while (!failed_ && journal_.missing_spare_bytes(kKeptFiles) > 0) {
-    if (available_bytes() < options_.reserve_bytes + journal_.capacity_of_file()) return;
+    uint64_t promised = options_.reserve_bytes + unsegmented_bytes();
+    if (available_bytes() < promised + journal_.capacity_of_file() + kJournalHeaderBytes) return;
     auto added = journal_.add_spare();
     check(added);
     if (!added.ok()) return;

@@ -17,7 +17,6 @@ import socket
 import stat
 import struct
 import subprocess
-import sys
 import threading
 import time
 
@@ -755,7 +754,8 @@ def full_disk_keeps_its_reserve():
         disk.fill()
         left = os.statvfs(disk.mount)
         free = left.f_bavail * left.f_frsize
-        c.require(free >= 16 * MIB, f"{16 * MIB - free} bytes of the reserve are used")
+        # A checkpoint may take one journal file of 2 MiB out of it; records may not.
+        c.require(free >= 14 * MIB, f"{16 * MIB - free} bytes of the reserve are used")
 
 
 def full_disk_is_not_healthy():
@@ -805,13 +805,9 @@ def produce_can_be_interrupted():
 
 
 ROWS = (garbage_on_both_ports, idle_connections, wrong_commands, record_over_the_limit,
-        foreign_directories, wrong_settings, blank_broker_waits, full_disk_still_reads,
-        full_disk_keeps_its_reserve, freed_disk_writes_again)
-
-# What does not hold yet; run only when named.
-KNOWN = {f.__name__: f for f in (offset_beyond_the_end, errors_show_no_control_characters,
-                                 full_disk_is_not_healthy, produce_can_be_interrupted)}
+        offset_beyond_the_end, errors_show_no_control_characters, foreign_directories,
+        wrong_settings, blank_broker_waits, full_disk_still_reads, full_disk_keeps_its_reserve,
+        full_disk_is_not_healthy, freed_disk_writes_again, produce_can_be_interrupted)
 
 if __name__ == "__main__":
-    rows = {f.__name__: f for f in ROWS}
-    c.main(rows if sys.argv[1:] in ([], ["--list"]) else {**rows, **KNOWN})
+    c.main({f.__name__: f for f in ROWS})

@@ -217,6 +217,7 @@ TEST(Store, StopsForGoodAfterAFailedWrite) {
 TEST(Store, RefusesAppendsWhenTheDiskIsNearlyFull) {
   StoreOptions options = small();
   options.reserve_bytes = 1u << 20;
+  options.journal_file_bytes = 2u << 20;
   FakeDisk disk;
   disk.set_capacity((1536u << 10) + 3 * options.journal_file_bytes);
   ModelledStore tested(disk, options);
