@@ -83,7 +83,7 @@ class Commands {
 
   Command next(const Catalog& catalog) {
     if (!catalog.founding()) return wire::catalog::Found{founding()};
-    switch (below(10)) {
+    switch (below(11)) {
       case 0:
         return wire::catalog::Found{founding(below(20))};
       case 1:
@@ -98,6 +98,8 @@ class Commands {
       case 5:
       case 6:
         return create(catalog);
+      case 7:
+        return restart(catalog);
       default:
         return created(catalog);
     }
@@ -128,6 +130,14 @@ class Commands {
       command.partitions.push_back(std::move(partition));
     }
     return command;
+  }
+  Command restart(const Catalog& catalog) {
+    TopicId id = some_topic(catalog);
+    const CatalogTopic* topic = catalog.topic(id);
+    auto fresh = std::get<wire::catalog::CreateTopic>(create(catalog)).partitions.front();
+    auto number = static_cast<uint32_t>(topic ? below(topic->partitions.size() + 1) : 0);
+    const CatalogPartition* partition = catalog.partition({id, number});
+    return wire::catalog::RestartCreation{id, number, partition ? partition->creation : 0, fresh};
   }
   Command created(const Catalog& catalog) {
     const CatalogTopic* topic = catalog.topic(some_topic(catalog));
