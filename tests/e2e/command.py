@@ -998,7 +998,8 @@ ROWS = (
     closed_pipe_ends_quietly, full_and_closed_descriptors, whom_to_ask,
     servers_from_environment_and_profile, every_form_of_every_command, described_as_documented,
     topic_defaults_and_conflicts, wrong_words_are_named, no_control_character_reaches_a_terminal,
-    help_explains_everything, completion_completes, examples_do_what_they_say, log_verify_and_dump, health_and_partial_answers,
+    help_explains_everything, completion_completes, examples_do_what_they_say, log_verify_and_dump,
+    health_and_partial_answers,
     dev_up_is_ready_when_it_returns, two_dev_ups_at_once, dev_names_a_taken_port,
     dev_and_odd_directories, dev_up_without_a_home_for_its_profile)
 
