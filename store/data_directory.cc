@@ -183,15 +183,20 @@ Result<Found> examine(const std::string& path) {
     if (errno == ENOENT) return Found::kAbsent;
     return failed("stat " + path);
   }
-  TRY(check_owner(path, true));
+  if (!S_ISDIR(info.st_mode)) return check_owner(path, true).error();
+  // Whose it is comes first: nobody is told to change the mode of a directory that is not ours.
   ASSIGN(std::optional<std::string> format, read_small(path + "/FORMAT"));
   if (format) {
+    TRY(check_owner(path, true));
     TRY(check_owner(path + "/FORMAT", false));
     TRY(check_format(path, *format));
     return Found::kFormatted;
   }
   ASSIGN(bool blank, is_blank(path));
-  if (blank) return Found::kBlank;
+  if (blank) {
+    TRY(check_owner(path, true));
+    return Found::kBlank;
+  }
   return Error{Code::kWrongIdentity,
                path +
                    " is not empty and has no FORMAT file, so it is no Strandlog directory: "

@@ -219,6 +219,15 @@ TEST_F(DataDirectoryTest, RefusesADirectoryOfSomebodyElse) {
   EXPECT_EQ(refused_untouched().code, Code::kCorruption);
 }
 
+TEST_F(DataDirectoryTest, NeverAdvisesToChangeTheModeOfWhatIsNotOurs) {
+  fs::create_directory(path_);
+  std::ofstream(path_ + "/passwd") << "root";
+  fs::permissions(path_, fs::perms(0755));
+  Error error = refused_untouched();
+  EXPECT_EQ(error.code, Code::kWrongIdentity);
+  EXPECT_THAT(error.text, testing::Not(HasSubstr("chmod")));
+}
+
 TEST_F(DataDirectoryTest, RefusesALogWithoutItsFormatFile) {
   formatted();
   fs::remove(path_ + "/FORMAT");
