@@ -1,7 +1,11 @@
 // cluster, broker, status, health: the cluster as a whole.
+#include <chrono>
+#include <thread>
+
 #include "base/printable.h"
 #include "tools/ask.h"
 #include "tools/health.h"
+#include "tools/interrupt.h"
 
 namespace strandlog::tools {
 namespace {
@@ -153,6 +157,19 @@ Result<Health> measure(client::Admin& admin) {
   return judge(findings);
 }
 
+/// A broker may not have heard yet of a leader elected just now: bad news is looked at again.
+Result<Health> measure_with_care(client::Admin& admin) {
+  constexpr int kLooks = 3;
+  constexpr std::chrono::milliseconds kBetween{300};
+  auto measured = measure(admin);
+  for (int looks = 1; looks < kLooks && measured.ok() && !interrupted(); ++looks) {
+    if (measured->exit != Exit::kUnavailable) break;
+    std::this_thread::sleep_for(kBetween);
+    measured = measure(admin);
+  }
+  return measured;
+}
+
 /// True when some broker answers for itself: then what failed is the cluster, not the asking.
 bool any_answers(const Invocation& invocation, client::Admin& admin) {
   for (const auto& server : invocation.servers)
@@ -163,7 +180,7 @@ bool any_answers(const Invocation& invocation, client::Admin& admin) {
 Result<Exit> health(Invocation& invocation) {
   ASSIGN(auto client, invocation.connect());
   auto admin = client.admin();
-  auto measured = measure(admin);
+  auto measured = measure_with_care(admin);
   if (!measured.ok()) {
     if (exit_of(measured.error().code) != Exit::kUnreachable || !any_answers(invocation, admin))
       return explained(invocation, measured.error());
