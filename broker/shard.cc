@@ -10,6 +10,7 @@ namespace {
 constexpr int64_t kStopPatienceMs = 3000;
 constexpr const char* kRememberedNote = "stores";
 constexpr int64_t kKeepRoundsMs = 1000;
+constexpr int64_t kAnnounceAgainMs = 5000;
 constexpr size_t kMostFaultyTold = 1000;
 constexpr uint32_t kMostDeadlineMs = 300'000;
 }  // namespace
@@ -292,7 +293,17 @@ void Shard::announce_leader(Uid uid) {
   if (notice.broker == self_.address.broker) notices_.push_back(notice);
 }
 
+// A notice may get lost with a connection while the session stands.
+void Shard::announce_again() {
+  if (context_.now < announce_again_at_) return;
+  announce_again_at_ = context_.now.plus_ms(kAnnounceAgainMs);
+  for (const auto& [group, notice] : leaders_.all()) {
+    if (notice.broker == self_.address.broker && notice.leader != Uid{}) notices_.push_back(notice);
+  }
+}
+
 void Shard::send() {
+  announce_again();
   if (!notices_.empty()) peers_.leaders(std::exchange(notices_, {}));
   keep_remembered_stores();
   Peers::Announcement announcement;

@@ -70,6 +70,7 @@ class Shard {
   bool is_current_store(const wire::PeerMessage& message) const;
   void introduce(const wire::PeerMessage& message, bool same_cluster);
   void keep_remembered_stores();
+  void announce_again();
 
   static constexpr size_t kDeferredOverhead = 256;  ///< counted for each, beside its bytes
   struct Deferred {  ///< bytes that wait until the gathering round and the journal have room
@@ -109,6 +110,7 @@ class Shard {
   std::map<BrokerId, std::string> refusals_;  ///< last reason told per peer: said once
   bool rounds_to_keep_ = false;  ///< peers' durable rounds moved since they were journalled
   Time keep_rounds_at_;
+  Time announce_again_at_;
   std::optional<Error> failure_;
 };
 

@@ -630,8 +630,12 @@ def described_as_documented():
     same([r["state"] for r in rows], ["ready"] * 3)
     same(rows[1]["endpoint"], k.servers.split(",")[1])
     same(rows[1]["data"], k.data(2))
-    c.wait_for("healthy", lambda: run("health", code=None).code == 0)
-    verdict = run("health", "-o", "json").json()
+
+    def healthy():
+        answer = run("health", "-o", "json", code=None)
+        return answer.code == 0 and answer.json()
+
+    verdict = c.wait_for("healthy", healthy)
     same((verdict["state"], verdict["brokers_alive"], verdict["disk_full"]), ("healthy", 3, []))
 
 
