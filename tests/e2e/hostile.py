@@ -785,12 +785,13 @@ def produce_can_be_interrupted():
         disk.fill()
         disk.producer.kill()
         disk.producer.wait()
+        # Far more than a disk that refused an ordinary batch has left; a few bytes may still fit.
         with open(disk.k.path("few"), "wb") as out:
-            out.write(b"a\nb\n")
+            out.write(b"x" * 900_000 + b"\n")
         with open(disk.k.path("few"), "rb") as lines:
             waiting = subprocess.Popen(
-                [disk.k.tool, "-s", disk.here, "produce", "t", "-o", "json"], env=disk.k.env,
-                stdin=lines, stderr=subprocess.PIPE)
+                [disk.k.tool, "-s", disk.here, "produce", "t", "-z", "none", "-o", "json"],
+                env=disk.k.env, stdin=lines, stderr=subprocess.PIPE)
         time.sleep(1)
         began = time.monotonic()
         waiting.send_signal(signal.SIGINT)
