@@ -58,16 +58,18 @@ enum class OpenMode {
 
 /// One asynchronous operation. Buffers stay alive until its DiskDone is polled.
 struct DiskOp {
-  enum class Kind { kWrite, kRead, kFlush, kRemove, kFlushDirectory };
-  /// kJournal: what an ack waits for, one thread, in order. kBackground: everything else, in order.
-  enum class Lane { kJournal, kBackground };
+  enum class Kind { kWrite, kRead, kAllocate, kFlush, kRemove, kFlushDirectory };
+  /// Each lane runs in order and beside the others. kJournal: what an ack waits for. kRead: what a
+  /// reader waits for. kBackground: the rest.
+  enum class Lane { kJournal, kRead, kBackground };
+  static constexpr size_t kLanes = 3;
   Kind kind = Kind::kWrite;
   Lane lane = Lane::kJournal;
-  uint64_t ticket = 0;  ///< the caller's name for it
-  FileHandle file;      ///< not for kRemove, kFlushDirectory
-  uint64_t position = 0;
+  uint64_t ticket = 0;                   ///< the caller's name for it
+  FileHandle file;                       ///< not for kRemove, kFlushDirectory
+  uint64_t position = 0;                 ///< kAllocate: reserves [0, position)
   std::vector<Bytes> pieces;             ///< kWrite: written one after the other from `position`
-  bool flush_after = false;              ///< kWrite: one fdatasync when all pieces are written
+  bool flush_after = false;              ///< kWrite, kAllocate: one fdatasync when that is done
   std::vector<uint8_t>* into = nullptr;  ///< kRead: filled with up to its size() bytes
   std::string path;                      ///< kRemove, kFlushDirectory
 };

@@ -71,19 +71,30 @@ void Journal::adopt(const JournalScan& scan, JournalEnd end) {
   position_ = end.file + 1 == scan.files_in_use ? end.position : kJournalHeaderBytes;
 }
 
-Result<Journal::File*> Journal::create_file(uint64_t bytes) {
+Result<std::unique_ptr<Journal::File>> Journal::open_file(uint64_t bytes) {
   auto file = std::make_unique<File>();
   file->path = path_of(next_name_);
   file->bytes = page_up(std::max(bytes, options_.file_bytes));
   ASSIGN(file->handle, disk_.open(file->path, OpenMode::kWriteDirect));
+  ++next_name_;
+  return file;
+}
+
+// Of a file that could not be made; what blocks it got are needed elsewhere.
+void Journal::drop_file(const File& file) {
+  disk_.close(file.handle);
+  (void)disk_.remove(file.path).ok();
+}
+
+Result<Journal::File*> Journal::create_file(uint64_t bytes) {
+  ASSIGN(std::unique_ptr<File> file, open_file(bytes));
   Result<void> made = disk_.allocate(file->handle, file->bytes);
   if (made.ok()) made = disk_.flush(file->handle);
   if (made.ok()) made = disk_.flush_directory(kJournalDirectory);
   if (!made.ok()) {
-    disk_.close(file->handle);
+    drop_file(*file);
     return made.error();
   }
-  ++next_name_;
   bytes_ += file->bytes;
   files_.push_back(std::move(file));
   return files_.back().get();
@@ -209,14 +220,46 @@ uint64_t Journal::files_to_make() const {
 uint64_t Journal::free_files() const { return unused_files() + files_to_make(); }
 
 uint64_t Journal::missing_spare_bytes(uint64_t files) const {
-  uint64_t unused = unused_files();
+  uint64_t unused = unused_files() + (making_ ? 1 : 0);
   uint64_t missing = files > unused ? files - unused : 0;
   return std::min(missing, files_to_make()) * options_.file_bytes;
 }
 
-Result<void> Journal::add_spare() {
-  TRY(create_file(options_.file_bytes));
+Result<void> Journal::begin_spare() {
+  CHECK(!making_);
+  ASSIGN(std::unique_ptr<File> file, open_file(options_.file_bytes));
+  bytes_ += file->bytes;
+  DiskOp allocate, name;
+  allocate.kind = DiskOp::Kind::kAllocate;
+  allocate.file = file->handle;
+  allocate.position = file->bytes;
+  allocate.flush_after = true;
+  name.kind = DiskOp::Kind::kFlushDirectory;
+  name.path = kJournalDirectory;
+  making_ = std::make_unique<Making>();
+  making_->file = std::move(file);
+  making_->allocated = allocate.ticket = kTicket | next_ticket_++;
+  making_->named = name.ticket = kTicket | next_ticket_++;
+  for (DiskOp* op : {&allocate, &name}) {
+    op->lane = DiskOp::Lane::kBackground;
+    disk_.submit(std::move(*op));
+  }
   return {};
+}
+
+Result<void> Journal::on_done(const DiskDone& done) {
+  bool ours = making_ && (done.ticket == making_->allocated || done.ticket == making_->named);
+  if (!ours) return {};  // of an earlier start
+  if (!done.result.ok() && !making_->error) making_->error = done.result.error();
+  if (done.ticket != making_->named) return {};
+  std::unique_ptr<Making> made = std::move(making_);
+  if (!made->error) {
+    files_.push_back(std::move(made->file));
+    return {};
+  }
+  bytes_ -= made->file->bytes;
+  drop_file(*made->file);
+  return *made->error;
 }
 
 }  // namespace strandlog::store

@@ -48,12 +48,18 @@ struct JournalEnd {
 /// One shard's thread. At most one round may be under way at a time.
 class Journal {
  public:
+  static constexpr uint64_t kTicket = uint64_t{1} << 58;  ///< bit of all its tickets
+
   Journal(Disk& disk, Random& random, const JournalOptions& options)
       : disk_(disk), random_(random), options_(options) {}
 
   /// Continues a scanned journal, taking over its files.
   void adopt(const JournalScan& scan, JournalEnd end);
-  void set_boot_epoch(BootEpoch epoch) { boot_epoch_ = epoch; }
+  /// Tickets of this start differ from those of any earlier one on the same Disk.
+  void set_boot_epoch(BootEpoch epoch) {
+    boot_epoch_ = epoch;
+    next_ticket_ = (epoch.value & 0xffffff) << 32 | 1;
+  }
 
   /// The number the next round will have.
   RoundNumber next_number() const { return next_; }
@@ -69,10 +75,14 @@ class Journal {
   uint64_t free_files() const;
   /// Bytes that making files would take until `files` wait unused (as far as max_bytes allows).
   uint64_t missing_spare_bytes(uint64_t files) const;
-  /// Makes one more file for later. Blocks.
-  Result<void> add_spare();
+  /// Begins to make one more file for later, on the disk's background lane; at most one at a time.
+  Result<void> begin_spare();
+  bool is_making() const { return making_ != nullptr; }
+  /// An operation with kTicket finished; the error of a spare that failed.
+  Result<void> on_done(const DiskDone& done);
   uint64_t capacity_of_file() const { return options_.file_bytes - kJournalHeaderBytes; }
-  uint64_t bytes() const { return bytes_; }  ///< of all files
+  uint64_t bytes() const { return bytes_; }  ///< of all files, the one being made included
+  uint64_t bytes_made() const { return bytes_ - (making_ ? making_->file->bytes : 0); }
   const StoreId& store() const { return options_.store; }
 
  private:
@@ -85,11 +95,19 @@ class Journal {
     bool in_use = false;
     RoundNumber last_round;
   };
+  /// A file is fit for use once its blocks and its name are durable: two operations.
+  struct Making {
+    std::unique_ptr<File> file;
+    uint64_t allocated = 0, named = 0;  ///< tickets
+    std::optional<Error> error;
+  };
   uint64_t unused_files() const;
   uint64_t files_to_make() const;
   Result<void> begin_file(uint64_t round_bytes);
   Result<File*> free_file(uint64_t bytes);
+  Result<std::unique_ptr<File>> open_file(uint64_t bytes);
   Result<File*> create_file(uint64_t bytes);
+  void drop_file(const File& file);
   std::shared_ptr<Pages> head_memory(uint64_t bytes);
 
   Disk& disk_;
@@ -97,6 +115,8 @@ class Journal {
   JournalOptions options_;
   BootEpoch boot_epoch_;
   std::vector<std::unique_ptr<File>> files_;
+  std::unique_ptr<Making> making_;
+  uint64_t next_ticket_ = 1;
   File* active_ = nullptr;
   uint64_t position_ = 0;    ///< of the next round in the active file
   bool header_due_ = false;  ///< the active file's header goes with its first round

@@ -101,6 +101,15 @@ Result<uint64_t> read_all(int fd, const std::string& path, uint64_t position,
   return done;
 }
 
+Result<void> allocate_all(int fd, const std::string& path, uint64_t bytes) {
+  int number = 0;
+  do {
+    number = ::posix_fallocate(fd, 0, static_cast<off_t>(bytes));
+  } while (number == EINTR);
+  if (number == 0 || bytes == 0) return {};
+  return failed(at("allocate", path, 0, bytes), number);
+}
+
 // Never retried: after a failed flush the kernel may have dropped the dirty pages.
 Result<void> flush_all(int fd, const std::string& path) {
   if (::fdatasync(fd) != 0) return failed("flush " + path, errno);
@@ -134,7 +143,7 @@ bool names_a_path(DiskOp::Kind kind) {
   return kind == DiskOp::Kind::kRemove || kind == DiskOp::Kind::kFlushDirectory;
 }
 
-size_t lane_number(DiskOp::Lane lane) { return lane == DiskOp::Lane::kJournal ? 0 : 1; }
+size_t lane_number(DiskOp::Lane lane) { return static_cast<size_t>(lane); }
 
 }  // namespace
 
@@ -149,10 +158,8 @@ Result<std::unique_ptr<PosixDisk>> PosixDisk::open(const std::string& root) {
   }
   std::unique_ptr<PosixDisk> disk(new PosixDisk(root_fd, wake_fd));
   try {
-    for (bool background : {false, true}) {
-      Lane& lane = disk->lanes_[background ? 1 : 0];
-      lane.thread =
-          std::thread([&disk = *disk, &lane, background] { disk.serve(lane, background); });
+    for (Lane& lane : disk->lanes_) {
+      lane.thread = std::thread([&disk = *disk, &lane] { disk.serve(lane); });
     }
   } catch (const std::system_error& error) {
     return failed("start a disk thread", error.code().value());
@@ -250,12 +257,7 @@ Result<void> PosixDisk::flush(FileHandle handle) {
 
 Result<void> PosixDisk::allocate(FileHandle handle, uint64_t bytes) {
   const OpenFile& file = *opened(handle);
-  int number = 0;
-  do {
-    number = ::posix_fallocate(file.fd, 0, static_cast<off_t>(bytes));
-  } while (number == EINTR);
-  if (number == 0 || bytes == 0) return {};
-  return failed(at("allocate", file.path, 0, bytes), number);
+  return allocate_all(file.fd, file.path, bytes);
 }
 
 Result<void> PosixDisk::make_directory(const std::string& path) {
@@ -357,6 +359,10 @@ Result<uint64_t> PosixDisk::run(const Task& task) {
     }
     case DiskOp::Kind::kRead:
       return read_all(task.file->fd, task.file->path, op.position, *op.into);
+    case DiskOp::Kind::kAllocate:
+      TRY(allocate_all(task.file->fd, task.file->path, op.position));
+      if (op.flush_after) TRY(flush_all(task.file->fd, task.file->path));
+      return uint64_t{0};
     case DiskOp::Kind::kFlush:
       TRY(flush_all(task.file->fd, task.file->path));
       return uint64_t{0};
@@ -370,8 +376,8 @@ Result<uint64_t> PosixDisk::run(const Task& task) {
   CHECK(false);
 }
 
-void PosixDisk::serve(Lane& lane, bool background) {
-  if (background) lower_priority();
+void PosixDisk::serve(Lane& lane) {
+  if (&lane == &lanes_[lane_number(DiskOp::Lane::kBackground)]) lower_priority();
   std::unique_lock lock(lane.mutex);
   while (true) {
     lane.changed.wait(lock, [&] { return lane.stop || !lane.queue.empty(); });

@@ -1,8 +1,9 @@
-// PosixDisk: the real Disk, a directory served by two threads.
+// PosixDisk: the real Disk, a directory served by three threads.
 #pragma once
 
 #include <sys/types.h>
 
+#include <array>
 #include <condition_variable>
 #include <deque>
 #include <map>
@@ -16,8 +17,8 @@
 
 namespace strandlog::store {
 
-/// A Disk on the file system below one directory. One thread calls it; the journal lane and the
-/// background lane (lower CPU and I/O priority) each run on a thread of their own.
+/// A Disk on the file system below one directory. One thread calls it; each lane runs on
+/// a thread of its own, the background lane's with lower CPU and I/O priority.
 ///
 /// Direct writes use O_DIRECT; a file system that refuses it gets buffered writes, seen in
 /// direct_refused(). Reads through a kWriteDirect handle need the same alignment as writes. Errors:
@@ -79,7 +80,7 @@ class PosixDisk : public Disk {
   };
 
   PosixDisk(int root_fd, int wake_fd);
-  void serve(Lane& lane, bool background);
+  void serve(Lane& lane);
   Result<uint64_t> run(const Task& task);
   const std::shared_ptr<const OpenFile>& opened(FileHandle file) const;
 
@@ -88,7 +89,7 @@ class PosixDisk : public Disk {
   bool direct_refused_ = false;
   uint64_t next_handle_ = 1;
   std::map<FileHandle, std::shared_ptr<const OpenFile>> files_;
-  Lane lanes_[2];
+  std::array<Lane, DiskOp::kLanes> lanes_;
 };
 
 }  // namespace strandlog::store

@@ -33,7 +33,7 @@ void SegmentReads::ask(std::unique_ptr<Read> read, const ByteRange& range) {
   read->window.resize(range.bytes);
   DiskOp op;
   op.kind = DiskOp::Kind::kRead;
-  op.lane = DiskOp::Lane::kBackground;
+  op.lane = DiskOp::Lane::kRead;
   op.ticket = ticket;
   op.file = read->handle;
   op.position = range.position;

@@ -31,7 +31,7 @@ void ShardStore::measure_free_space() {
   if (auto bytes = disk_.free_bytes(); bytes.ok()) measured_.free = *bytes;
   measured_.filed = filer_.filed_bytes();
   measured_.unwritten = filer_.unwritten_bytes();
-  measured_.journal = journal_.bytes();
+  measured_.journal = journal_.bytes_made();
 }
 
 // Without what has gone to the disk since, and what had not arrived there yet.
@@ -47,13 +47,10 @@ bool ShardStore::space_is_short() const {
 
 // A checkpoint begins a new file; votes and truncations must find one when the disk is full.
 void ShardStore::keep_spare_files() {
-  while (!failed_ && journal_.missing_spare_bytes(kKeptFiles) > 0) {
-    uint64_t promised = options_.reserve_bytes + unsegmented_bytes();
-    if (available_bytes() < promised + journal_.capacity_of_file() + kJournalHeaderBytes) return;
-    auto added = journal_.add_spare();
-    check(added);
-    if (!added.ok()) return;
-  }
+  if (failed_ || journal_.is_making() || journal_.missing_spare_bytes(kKeptFiles) == 0) return;
+  uint64_t promised = options_.reserve_bytes + unsegmented_bytes();
+  if (available_bytes() < promised + journal_.capacity_of_file() + kJournalHeaderBytes) return;
+  check(journal_.begin_spare());
 }
 
 // ------------------------------------------------------------------------------------- segments
@@ -71,6 +68,10 @@ void ShardStore::on_disk_done(const DiskDone& done) {
     if (!finished) return;
     if (!finished->done.result.ok()) set_fault(finished->uid, finished->done.result.error().text);
     events_.push_back(std::move(finished->done));
+  } else if ((done.ticket & Journal::kTicket) != 0) {
+    auto added = journal_.on_done(done);
+    check(added);
+    if (added.ok()) keep_spare_files();
   } else if (done.ticket == kRemoveTicket && !done.result.ok()) {
     LOG(kWarn, "segment not removed", kv("reason", done.result.error().text));
   }

@@ -20,6 +20,10 @@ Result<uint64_t> SynchronousDisk::run(const DiskOp& op) {
       return write_pieces(op);
     case DiskOp::Kind::kRead:
       return disk_.read(op.file, op.position, *op.into);
+    case DiskOp::Kind::kAllocate:
+      result = disk_.allocate(op.file, op.position);
+      if (result.ok() && op.flush_after) result = disk_.flush(op.file);
+      break;
     case DiskOp::Kind::kFlush:
       result = disk_.flush(op.file);
       break;

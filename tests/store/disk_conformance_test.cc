@@ -194,21 +194,21 @@ TEST_P(DiskConformance, RunsALaneInOrder) {
   FileHandle file = disk_.open("journal/a", OpenMode::kWriteBuffered).value();
   for (uint64_t i = 1; i <= 200; ++i) {
     DiskOp op;
-    op.lane = i % 2 == 0 ? DiskOp::Lane::kJournal : DiskOp::Lane::kBackground;
+    op.lane = static_cast<DiskOp::Lane>(i % DiskOp::kLanes);
     op.ticket = i;
     op.file = file;
-    op.position = i % 2;  // each lane overwrites a byte of its own
+    op.position = i % DiskOp::kLanes;  // each lane overwrites a byte of its own
     op.pieces = {Bytes::take({static_cast<uint8_t>(i)})};
     disk_.submit(std::move(op));
   }
 
-  uint64_t last[2] = {0, 0};
+  uint64_t last[DiskOp::kLanes] = {};
   for (const DiskDone& d : finish(200)) {
     EXPECT_TRUE(d.result.ok());
-    EXPECT_LT(last[d.ticket % 2], d.ticket);
-    last[d.ticket % 2] = d.ticket;
+    EXPECT_LT(last[d.ticket % DiskOp::kLanes], d.ticket);
+    last[d.ticket % DiskOp::kLanes] = d.ticket;
   }
-  EXPECT_EQ(text("journal/a"), std::string({char(200), char(199)}));
+  EXPECT_EQ(text("journal/a"), std::string({char(198), char(199), char(200)}));
 }
 
 TEST_P(DiskConformance, ReadsFlushesAndRemovesInTheBackground) {

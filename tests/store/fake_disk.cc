@@ -23,7 +23,7 @@ class FakeDisk::Dice {
 
 namespace {
 
-size_t lane_number(DiskOp::Lane lane) { return lane == DiskOp::Lane::kJournal ? 0 : 1; }
+size_t lane_number(DiskOp::Lane lane) { return static_cast<size_t>(lane); }
 
 std::string parent_of(const std::string& path) {
   size_t slash = path.rfind('/');
@@ -277,7 +277,10 @@ Result<void> FakeDisk::flush_file(const Open& open) {
 }
 
 Result<void> FakeDisk::allocate(FileHandle handle, uint64_t bytes) {
-  const Open& open = opened(handle);
+  return allocate_in(opened(handle), bytes);
+}
+
+Result<void> FakeDisk::allocate_in(const Open& open, uint64_t bytes) {
   File& file = files_.at(open.file);
   if (count_operation() == Gate::kStopped) return stopped_error(open.path);
   if (bytes <= file.now.size()) return {};
@@ -398,6 +401,11 @@ std::optional<Result<uint64_t>> FakeDisk::run(const Pending& pending) {
     }
     case DiskOp::Kind::kRead:
       return read_from(open, pending.op.position, *pending.op.into);
+    case DiskOp::Kind::kAllocate:
+      if (auto done = allocate_in(open, pending.op.position); !done.ok()) return done.error();
+      if (!pending.op.flush_after) return uint64_t{0};
+      if (stopped()) return std::nullopt;  // between the two
+      return moved(flush_file(open));
     case DiskOp::Kind::kFlush:
       return moved(flush_file(open));
     case DiskOp::Kind::kFlushDirectory:
@@ -425,9 +433,9 @@ void FakeDisk::poll(std::vector<DiskDone>& done) {
   }
 }
 
-void FakeDisk::hold() { held_ = {true, true}; }
+void FakeDisk::hold() { held_.fill(true); }
 void FakeDisk::hold(DiskOp::Lane lane) { held_[lane_number(lane)] = true; }
-void FakeDisk::release() { held_ = {false, false}; }
+void FakeDisk::release() { held_.fill(false); }
 void FakeDisk::release(DiskOp::Lane lane) { held_[lane_number(lane)] = false; }
 
 void FakeDisk::stop_after(uint64_t count) {

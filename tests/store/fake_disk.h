@@ -74,12 +74,12 @@ class FakeDisk : public Disk {
   void stop_after(uint64_t count);
   bool stopped() const { return stop_at_ && operations_ >= *stop_at_; }
   /// Operations that changed something, blocking or not, since the start: file creation, write,
-  /// flush, allocate, make_directory, flush_directory, rename, remove. A write with flush_after
-  /// counts twice.
+  /// flush, allocate, make_directory, flush_directory, rename, remove. An operation with
+  /// flush_after counts twice.
   uint64_t operation_count() const { return operations_; }
 
   // ---- time
-  void hold();  ///< poll() runs nothing on either lane until release()
+  void hold();  ///< poll() runs nothing on any lane until release()
   void hold(DiskOp::Lane lane);
   void release();
   void release(DiskOp::Lane lane);
@@ -149,6 +149,7 @@ class FakeDisk : public Disk {
   uint64_t used_bytes() const;
   static void check_aligned(OpenMode mode, uint64_t position, const void* memory, uint64_t size);
 
+  Result<void> allocate_in(const Open& open, uint64_t bytes);
   Result<uint64_t> write_pieces(const Open& open, uint64_t position,
                                 const std::vector<ByteView>& pieces);
   void apply_write(File& file, uint64_t position, ByteView bytes);
@@ -170,7 +171,7 @@ class FakeDisk : public Disk {
   std::vector<NameChange> changes_;
   std::map<FileHandle, Open> handles_;
   std::deque<Pending> pending_;
-  std::array<bool, 2> held_{};
+  std::array<bool, DiskOp::kLanes> held_{};
   size_t poll_limit_ = SIZE_MAX;
   uint64_t operations_ = 0;
   std::optional<uint64_t> stop_at_;

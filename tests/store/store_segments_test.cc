@@ -63,6 +63,20 @@ TEST(StoreSegments, FindAnOffsetThatMemoryLetGo) {
   EXPECT_EQ(done.result->last, Index{2});
 }
 
+TEST(StoreSegments, AreReadWhileTheirWritesStandStill) {
+  Filled f;
+  f.disk.hold(DiskOp::Lane::kBackground);
+  f.disk.hold(DiskOp::Lane::kJournal);
+  ReadResult result;
+  auto ready = f.store().read({Uid{1}, Index{1}, Index{9}, 1}, 5, result);
+  ASSERT_TRUE(ready.ok());
+  ASSERT_FALSE(*ready);
+  std::vector<StoreEvent> events;
+  for (int i = 0; i < 100 && events.empty(); ++i) f.store().poll(events);
+  ASSERT_EQ(events.size(), 1u);
+  EXPECT_TRUE(std::get<ReadDone>(events[0]).result.ok());
+}
+
 TEST(StoreSegments, LetTheJournalRecycleItsFiles) {
   Filled f(200);
   EXPECT_GT(f.store().figures().checkpoints, 5u);

@@ -22,6 +22,7 @@ struct Tested {
     modelled.make(1);
     modelled.make(2);
     round();
+    while (disk.pending_count() > 0) modelled.poll();  // spare journal files
   }
   void round() {
     modelled.submit();
@@ -195,6 +196,42 @@ TEST(Store, WritesAndFlushesOncePerRound) {
   t.round();
   EXPECT_EQ(t.disk.figures().writes - before.writes, 1u);
   EXPECT_EQ(t.disk.figures().flushes - before.flushes, 1u);
+}
+
+size_t journal_files(const FakeDisk& disk) {
+  std::vector<std::string> files = disk.files();
+  return static_cast<size_t>(std::count_if(
+      files.begin(), files.end(), [](const auto& path) { return path.starts_with("journal/"); }));
+}
+
+TEST(Store, MakesSpareJournalFilesWhileRoundsGoOn) {
+  FakeDisk disk;
+  disk.hold(DiskOp::Lane::kBackground);
+  ModelledStore modelled(disk, small());
+  ASSERT_TRUE(modelled.open(1).ok());
+  modelled.make(1);
+  modelled.submit();
+  EXPECT_TRUE(modelled.settle());
+  EXPECT_EQ(journal_files(disk), 2u);
+  disk.release();
+  for (int i = 0; i < 200; ++i) modelled.poll();
+  EXPECT_GT(journal_files(disk), 2u);
+  EXPECT_EQ(disk.pending_count(), 0u);
+}
+
+TEST(Store, LeavesNothingOfASpareJournalFileThatDoesNotFit) {
+  FakeDisk disk;
+  disk.hold(DiskOp::Lane::kBackground);
+  ModelledStore modelled(disk, small());
+  ASSERT_TRUE(modelled.open(1).ok());
+  uint64_t bytes = modelled.store().figures().journal_bytes;
+  ASSERT_EQ(journal_files(disk), 2u);
+  disk.set_capacity(small().journal_file_bytes + 4096);
+  disk.release();
+  modelled.poll();
+  EXPECT_EQ(journal_files(disk), 1u);
+  EXPECT_LT(modelled.store().figures().journal_bytes, bytes);
+  EXPECT_FALSE(modelled.failed);
 }
 
 TEST(Store, SealsTheLastRoundWhenIdleAndOnlyOnce) {
