@@ -14,10 +14,15 @@ uint64_t Group::Impl::random() {  // splitmix64
   return mixed ^ (mixed >> 31);
 }
 
+// A vote is written on both sides before it counts. Where that takes longer than a timeout no
+// election would ever end, so terms in vain make the timeouts longer; the first few do not, they
+// may be split votes.
 void Group::Impl::restart_timer() {
+  constexpr uint32_t kSplitVotes = 2, kLongest = 6;
+  const uint32_t factor = std::clamp(vain_terms_, kSplitVotes, kLongest) - kSplitVotes + 1;
+  const uint32_t base = factor * config_.election_ticks;
   timer_ticks_ = 0;
-  timeout_ticks_ =
-      config_.election_ticks + static_cast<uint32_t>(random() % (config_.election_ticks + 1));
+  timeout_ticks_ = base + static_cast<uint32_t>(random() % (base + 1));
 }
 
 void Group::Impl::hurry_timer() {

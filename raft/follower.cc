@@ -52,6 +52,7 @@ Follower* Group::Impl::follow(Uid leader) {
   }
   if (follower->leader != leader) return nullptr;
   follower->silent_ticks = 0;
+  vain_terms_ = 0;
   restart_timer();
   return follower;
 }

@@ -98,7 +98,10 @@ void Group::Impl::send_durably(Uid to, Body body) {
 
 void Group::Impl::set_hard(HardState hard) {
   CHECK(hard.term > hard_.term || (hard.term == hard_.term && hard_.vote.value == 0));
-  if (hard.term > hard_.term) following_ = Following{};
+  if (hard.term > hard_.term) {
+    following_ = Following{};
+    ++vain_terms_;
+  }
   hard_ = hard;
   out_.hard_state = hard;
 }

@@ -23,7 +23,9 @@ namespace strandlog::raft {
 struct GroupConfig {
   GroupId group;
   Uid self;
-  uint32_t election_ticks = 20;          ///< silence before a campaign: between 1x and 2x of this
+  /// Silence before a campaign: between 1x and 2x of this; up to 5x longer after terms without a
+  /// leader, so that elections end on disks that write slower than this.
+  uint32_t election_ticks = 20;
   uint32_t heartbeat_ticks = 2;          ///< a leader's silence at most, unless quiet
   uint64_t window_bytes = 8u << 20;      ///< per follower: sent and not yet answered
   uint64_t max_append_bytes = 1u << 20;  ///< one Send asks for at most this much

@@ -191,6 +191,7 @@ class Group::Impl {
   Following following_;
   bool active_ = true;
   uint64_t random_state_;
+  uint32_t vain_terms_ = 0;   ///< begun since a leader was known
   uint32_t timer_ticks_ = 0;  ///< election timer; stands still in a leader
   uint32_t timeout_ticks_ = 0;
   Index taken_commit_;

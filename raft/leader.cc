@@ -16,6 +16,7 @@ constexpr uint32_t kSettleHeartbeats = 2;
 
 void Group::Impl::become_leader() {
   CHECK(std::holds_alternative<Candidate>(role_) && hard_.vote == self() && hard_is_durable());
+  vain_terms_ = 0;
   Leader leader;
   for (const Member& member : membership_.all()) {
     if (member.uid == self()) continue;

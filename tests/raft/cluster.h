@@ -76,6 +76,8 @@ class Cluster {
   bool deliver_one();
   /// Finishes the oldest write of one replica; false when it has none.
   bool write_one(uint64_t uid);
+  /// Writes of this replica that are not finished.
+  size_t unwritten(uint64_t uid) const { return nodes_.at(uid)->writes.size(); }
   /// Delivers and writes until nothing is left.
   void settle();
   /// Loses memory and a seeded part of what was not written.

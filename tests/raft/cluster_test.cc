@@ -77,6 +77,36 @@ TEST(ClusterElection, SameTimeoutStormEnds) {  // case 30
   }
 }
 
+// Once no election could end: candidate and voter each gave up while the vote was being written.
+TEST(ClusterElection, EndsThoughAWriteTakesLongerThanASilence) {
+  constexpr int kWriteTicks = 17;
+  struct Round {
+    size_t writes = 0;
+    int ends = 0;
+  };
+  const GroupConfig config = {.group = {}, .self = {}, .election_ticks = 12, .heartbeat_ticks = 2};
+  for (uint64_t seed = 1; seed <= 50; ++seed) {
+    Cluster cluster({.seed = seed, .config = config});
+    cluster.disks_stalled = true;
+    std::map<uint64_t, Round> rounds;
+    int ticks = 0;
+    for (; ticks < 60 * kWriteTicks && cluster.leader() == 0; ++ticks) {
+      cluster.tick_all();
+      cluster.settle();
+      for (uint64_t uid : cluster.uids()) {
+        Round& round = rounds[uid];
+        if (ticks < round.ends) continue;
+        for (; round.writes > 0; --round.writes) cluster.write_one(uid);
+        // The next round takes what gathered while this one was written.
+        round = {cluster.unwritten(uid), ticks + kWriteTicks};
+        if (round.writes == 0) round.ends = ticks;
+      }
+    }
+    EXPECT_NE(cluster.leader(), 0u) << "seed " << seed << ", " << ticks << " ticks";
+    EXPECT_THAT(cluster.violations(), IsEmpty());
+  }
+}
+
 TEST(ClusterElection, ManyGroupsElectAtOnce) {  // case 30
   std::vector<std::unique_ptr<Cluster>> groups;
   for (uint64_t seed = 1; seed <= 200; ++seed) {
