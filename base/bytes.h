@@ -62,6 +62,13 @@ class Bytes {
   ByteView view_;
 };
 
+/// The bytes of all of them together.
+inline size_t total_bytes(const std::vector<Bytes>& pieces) {
+  size_t total = 0;
+  for (const Bytes& piece : pieces) total += piece.size();
+  return total;
+}
+
 /// Joins neighbours by copying, the small ones only, until at most `most` (> 0) pieces are left,
 /// each joined one shorter than about four even shares. The bytes and their order stay; nothing
 /// happens when there are few enough.

@@ -54,8 +54,7 @@ bool Peers::append(BrokerId to, wire::RaftMessage message, std::vector<Bytes> fr
   auto found = peers_.find(to);
   if (found == peers_.end() || found->second.boot_id == BootId{}) return false;
   auto& boxes = found->second.bulk_boxes;
-  size_t bytes = 0;
-  for (const Bytes& frame : frames) bytes += frame.size();
+  size_t bytes = total_bytes(frames);
   bool fits = !boxes.empty() && boxes.back().bytes + bytes <= kBulkMessageBytes &&
               boxes.back().frames.size() + frames.size() <= wire::kMaxBlobFrames &&
               boxes.back().raft.size() < kRaftMessages;

@@ -8,13 +8,6 @@
 #include "wire/codec.h"
 
 namespace strandlog::broker {
-namespace {
-uint64_t bytes_of(const std::vector<Bytes>& frames) {
-  uint64_t bytes = 0;
-  for (const Bytes& frame : frames) bytes += frame.size();
-  return bytes;
-}
-}  // namespace
 
 Replicas::Replicas(const BrokerConfig& config, store::Store& store, Peers& peers, Random& random)
     : config_(config), store_(store), peers_(peers), random_(random), host_(config.session_ticks) {}
@@ -136,7 +129,7 @@ void Replicas::receive(const wire::RaftMessage& message, const std::vector<Bytes
       next = run->last.plus(1);
     }
     if (append->last.plus(1) != next) return;  // names entries that did not come along
-    if (!frames.empty() && !store_.room_for(bytes_of(frames)).ok()) {
+    if (!frames.empty() && !store_.room_for(total_bytes(frames)).ok()) {
       ++appends_refused_;  // the leader sends it again, until there is room
       return;
     }
@@ -144,6 +137,20 @@ void Replicas::receive(const wire::RaftMessage& message, const std::vector<Bytes
   take_one(*replica);
   host_.step(step);
   take_one(*replica, &received);
+}
+
+void Replicas::hear(const wire::RaftMessage& message) {
+  Replica* replica = find(message.to);
+  if (!replica || replica->spec.group != message.group || !in_service(*replica)) return;
+  raft::Message step = from_wire(message);
+  auto* append = std::get_if<raft::Append>(&step.body);
+  CHECK(append != nullptr);
+  uint64_t read_round = append->read_round;
+  *append = raft::Append{};  // without entries, at a place that every log has
+  append->read_round = read_round;
+  take_one(*replica);
+  host_.step(step);
+  take_one(*replica);
 }
 
 void Replicas::read_index(Replica& replica, uint64_t token) {
@@ -171,20 +178,6 @@ void Replicas::on_durable(const store::RoundDurable& event) {
     held_.pop_front();
     if (Replica* replica = find(held.message.from)) dispatch(*replica, held.message);
   }
-}
-
-bool Replicas::on_read(const store::ReadDone& event) {
-  auto found = pending_sends_.find(event.ticket);
-  if (found == pending_sends_.end()) return false;
-  PendingSend pending = std::move(found->second);
-  pending_sends_.erase(found);
-  Replica* replica = find(pending.uid);
-  if (!replica || !replica->group) return true;
-  if (!replica->leads() || replica->group->term() != pending.send.term) return true;
-  store::ReadResult nothing;
-  nothing.last = pending.send.prev;
-  finish_send(*replica, pending.send, event.result.ok() ? *event.result : nothing);
-  return true;
 }
 
 void Replicas::on_fault(Uid uid, const std::string& what) {
@@ -327,64 +320,6 @@ void Replicas::append_received(Replica& replica, const Received& received, Index
   }
 }
 
-void Replicas::begin_send(Replica& replica, const raft::Send& send) {
-  if (!replica.leads() || replica.group->term() != send.term) return;
-  store::ReadRequest request{replica.spec.uid, send.prev.plus(1), send.last, send.max_bytes};
-  uint64_t ticket = kSendTickets | ++next_ticket_;
-  store::ReadResult result;
-  auto ready = store_.read(request, ticket, result);
-  if (!ready.ok()) {
-    bool compacted = ready.error().code == Code::kOutOfRange;
-    replica.group->sent(send.to, send.prev, 0, compacted);
-  } else if (*ready) {
-    finish_send(replica, send, std::move(result));
-  } else {
-    pending_sends_[ticket] = {replica.spec.uid, send};
-  }
-}
-
-void Replicas::finish_send(Replica& replica, const raft::Send& send, store::ReadResult result) {
-  host_.touch(replica.spec.uid);
-  auto broker = broker_of(replica, send.to);
-  bool anything = result.last > send.prev && result.first == send.prev.plus(1);
-  if (!broker || !anything) {
-    replica.group->sent(send.to, send.prev, 0);
-    return;
-  }
-  raft::Append append{send.prev,   send.prev_term,  result.last, {},
-                      send.commit, send.read_round, false};
-  raft::Message message{replica.spec.group, replica.spec.uid, send.to, replica.group->term(),
-                        append};
-  bool gone = peers_.append(*broker, to_wire(message), std::move(result.pieces));
-  replica.group->sent(send.to, gone ? result.last : send.prev, gone ? result.bytes : 0);
-}
-
-void Replicas::dispatch(const Replica& replica, const raft::Message& message) {
-  auto broker = broker_of(replica, message.to);
-  if (!broker) return;
-  // Empty appends follow the entries they speak about on the same lane.
-  if (std::holds_alternative<raft::Append>(message.body)) {
-    peers_.append(*broker, to_wire(message), {});
-  } else {
-    peers_.raft(*broker, to_wire(message));
-  }
-}
-
-// Rounds become durable in order, so the first held message always waits for the lowest round.
-void Replicas::hold_or_dispatch(const Replica& replica, const raft::Message& message) {
-  RoundNumber needs = store_.durable();
-  if (store_.dirty()) {
-    needs = store_.gathering();
-  } else if (store_.writing()) {
-    needs = store_.gathering().previous();
-  }
-  if (needs <= store_.durable()) {
-    dispatch(replica, message);
-  } else {
-    held_.push_back({needs, message});
-  }
-}
-
 void Replicas::moved(Replica& replica) {
   while (!replica.uncommitted.empty() && replica.uncommitted.front().first <= replica.commit) {
     replica.uncommitted_bytes -= replica.uncommitted.front().second;
@@ -403,15 +338,6 @@ void Replicas::note_leader(Replica& replica) {
   if (known == now) return;
   known = now;
   events_.push_back({ReplicaEvent::Kind::kLeaderChanged, replica.spec.uid, {}});
-}
-
-std::optional<BrokerId> Replicas::broker_of(const Replica& replica, Uid member) const {
-  if (!replica.group) return std::nullopt;
-  // A voter that this replica's configuration does not name yet may ask for its vote: it names
-  // itself by the broker its message came from, which the session already fixed.
-  const raft::Member* found = replica.group->membership().find(member);
-  if (!found) return std::nullopt;
-  return found->broker;
 }
 
 }  // namespace strandlog::broker

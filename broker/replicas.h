@@ -64,6 +64,8 @@ class Replicas {
                               int64_t wall_ms);
   /// A Raft message from `from`'s present session, with the frames of its entries.
   void receive(const wire::RaftMessage& message, const std::vector<Bytes>& frames);
+  /// Of an append that has to wait for room: its leader lives, and is answered for what is durable.
+  void hear(const wire::RaftMessage& append);
   void read_index(Replica& replica, uint64_t token);
 
   void heard(BrokerId broker, BootId boot, uint64_t leaderships_lost);

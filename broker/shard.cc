@@ -134,8 +134,7 @@ void Shard::on_request(const ReplyTo& to, wire::Request& request,
   }
   uint32_t deadline = request.deadline_ms;
   if (auto* produce = std::get_if<wire::ProduceRequest>(&request.body)) {
-    size_t bytes = kDeferredOverhead;
-    for (const Bytes& frame : frames) bytes += frame.size();
+    size_t bytes = kDeferredOverhead + total_bytes(frames);
     if (stop_deadline_ || deferred_bytes_ + bytes > config_.max_deferred_bytes) {
       std::string text = std::to_string(deferred_bytes_) +
                          " bytes wait for the journal, the bound is " +
@@ -173,6 +172,7 @@ bool Shard::has_room_for_deferred() const {
   if (deferred_.empty()) return false;
   const Deferred& next = deferred_.front();
   if (next.produce && next.deadline <= context_.now) return true;
+  if (next.append && next.frames.empty()) return true;  // only its place behind entries counts
   if (store_.full()) return false;
   auto room = store_.room_for(deferred_.front().bytes);
   return room.ok() || room.error().code != Code::kBusy;

@@ -92,16 +92,17 @@ void Shard::on_peer_content(const wire::PeerMessage& message, const std::vector<
       replicas_.receive(raft, own);
       continue;
     }
-    size_t bytes = kDeferredOverhead;
-    for (const Bytes& frame : own) bytes += frame.size();
+    // A heartbeat behind entries that wait for the disk must not look like a broker that is gone.
+    if (own.empty() && !deferred_.empty()) replicas_.hear(raft);
+    size_t bytes = kDeferredOverhead + total_bytes(own);
     if (deferred_bytes_ + bytes > config_.max_deferred_bytes) {
       ++metrics_.counters["appends_dropped_total"];  // the leader sends it again
       continue;
     }
     deferred_bytes_ += bytes;
     deferred_.push_back({{}, {}, std::nullopt, raft, std::move(own), bytes});
+    run_deferred();
   }
-  run_deferred();
   for (const auto& notice : message.leaders) leaders_.learn(notice);
   for (const auto& report : message.replicas) keeper_.on_report(report);
   if (message.catalog_fetch) keeper_.on_fetch(message.from, *message.catalog_fetch);

@@ -113,9 +113,6 @@ void get_state(FieldReader& r, ReplicaState& s) {
 
 // ------------------------------------------------------------------------------- contradictions
 
-// Far above what any log reaches, far below where sums would wrap.
-constexpr uint64_t kMaxNumber = uint64_t{1} << 62;
-
 bool terms_fit(const ReplicaState& s) {
   if (s.last == s.start.index) return s.terms.empty();
   if (s.terms.empty() || s.terms.front().first != s.start.index.plus(1)) return false;

@@ -10,6 +10,10 @@
 
 namespace strandlog::store {
 
+/// Numbers that count for a store's whole life stay below this: far above what any log reaches, far
+/// below where sums would wrap.
+constexpr uint64_t kMaxNumber = uint64_t{1} << 62;
+
 /// Appends fields to a growing byte string.
 class FieldWriter {
  public:

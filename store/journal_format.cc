@@ -69,9 +69,6 @@ static_assert(kItemAtExtra + sizeof(uint64_t) == kItemBytes);
 constexpr size_t kEntryAtBodyBytes = 12;
 constexpr size_t kEntryAtBodyCrc = 16;
 
-// Numbers that count for a store's whole life. Nobody gets this far, so one more always exists.
-constexpr uint64_t kMaxNumber = uint64_t{1} << 62;
-
 // Kinds from here on share the last bit of RepeatedItem::kinds.
 constexpr unsigned kLastKindBit = 31;
 

@@ -87,10 +87,11 @@ def free_port_base(brokers):
 class Cluster:
     """Brokers made by `strandlog dev`, in a directory that goes away when the test succeeds.
 
-    `settings` are options of strandlogd by name, for all brokers and every start.
+    `settings` are options of strandlogd by name, for all brokers and every start; with `slow_disk`
+    the file of that name in `work` says how many milliseconds every flush takes longer.
     """
 
-    def __init__(self, brokers=3, settings=None):
+    def __init__(self, brokers=3, settings=None, slow_disk=False):
         self.brokers = brokers
         self.work = tempfile.mkdtemp(prefix="strandlog-e2e.", dir=os.environ.get("TMPDIR", "/var/tmp"))
         os.chmod(self.work, 0o700)
@@ -99,6 +100,9 @@ class Cluster:
         self.env = {k: v for k, v in os.environ.items() if not k.startswith("STRANDLOG_")}
         for name, value in (settings or {}).items():
             self.env["STRANDLOG_" + name.upper().replace(".", "_")] = value
+        if slow_disk:
+            self.env["LD_PRELOAD"] = os.path.join(BIN, "slow_disk.so")
+            self.env["SLOW_DISK_FILE"] = self.path("slow_disk")
         self.env["XDG_CONFIG_HOME"] = os.path.join(self.work, "config")
         os.mkdir(self.env["XDG_CONFIG_HOME"])
 

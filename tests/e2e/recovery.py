@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """Brokers that come back: far behind, with a full journal, damaged, or after a clean stop."""
+import json
 import os
 import subprocess
 import time
@@ -154,7 +155,56 @@ def clean_stop_hands_over():
                 c.wait_for("in sync again", lambda: k.in_sync("t", leader))
 
 
+def slow_flushes_cost_no_leadership():
+    """Every flush takes longer than a leader may be silent, but less than disk.stall."""
+    with c.Cluster(slow_disk=True) as k:
+        k.on_cluster("topic", "create", "t", "-p", "3", "-r", "3")
+
+        def counted(name):
+            return sum(k.counters(b).get(name, 0) for b in (1, 2, 3))
+
+        before = counted("elections_won_total")
+        with open(k.path("slow_disk"), "w") as out:
+            out.write("700")
+        done = json.loads(k.on_cluster("bench", "produce", "-t", "t", "--duration", "10s", "-o",
+                                       "json").stdout)
+        os.remove(k.path("slow_disk"))
+        c.require(done["acked"] > 0 and done["failed"] == 0, f"{done}")
+        c.report("elections under flushes of 0.7 s", counted("elections_won_total") - before, "",
+                 limit=0)
+        c.report("writes beyond disk.stall", counted("disk_stalls_total"), "")
+        c.wait_for("led", lambda: k.all_led("t"))
+
+
+def creation_begins_anew_elsewhere():
+    """A broker that was there when a topic was placed goes silent: create.timeout gives it up."""
+    with c.Cluster(4, settings={"create.timeout": "2s"}) as k:
+        catalog_leader = k.json("health")["catalog_leader"]
+        silent = next(b for b in (4, 3, 2) if b != catalog_leader)
+        k.dev("pause", silent)
+        began = time.monotonic()
+        k.on_cluster("topic", "create", "t", "-p", "4", "-r", "3")
+        c.report("created without the silent broker", time.monotonic() - began, "s")
+        partitions = k.partitions("t")
+        replicas = [r for p in partitions for r in p["replicas"]]
+        c.require(len(replicas) == 12, f"{partitions}")
+        c.require(all(r["broker"] != silent for r in replicas), f"{partitions}")
+        uids = [r["uid"] for r in replicas]
+        c.require(max(uids) - min(uids) >= 12, f"nothing was begun anew: uids {sorted(uids)}")
+        k.dev("resume", silent)
+        source = k.corpus(4)
+        sent = k.produced(k.start_produce("t", source))
+        c.require(sent["failed"] == 0, f"{sent}")
+        c.check_same_lines(k, source, "t", 4, sent["possible_duplicates"])
+        # The one that was given up makes nothing of what it was asked for.
+        c.wait_for("it knows the topic", lambda: k.topics(silent) == ["t"])
+        k.dev("stop", silent)
+        report, held = k.verified(silent, "t")
+        c.require(report["ok"] and held == 0, f"{report}")
+
+
 if __name__ == "__main__":
     c.main({f.__name__: f for f in (
         stopped_broker_catches_up, full_journal_is_recovered, damaged_replica_is_out_alone,
-        clean_stop_hands_over)})
+        clean_stop_hands_over, slow_flushes_cost_no_leadership,
+        creation_begins_anew_elsewhere)})

@@ -1,0 +1,88 @@
+// What replicas send: appends with entries, and the rest once what it promises is durable.
+#include "broker/raft_wire.h"
+#include "broker/replicas.h"
+
+namespace strandlog::broker {
+
+void Replicas::begin_send(Replica& replica, const raft::Send& send) {
+  if (!replica.leads() || replica.group->term() != send.term) return;
+  store::ReadRequest request{replica.spec.uid, send.prev.plus(1), send.last, send.max_bytes};
+  uint64_t ticket = kSendTickets | ++next_ticket_;
+  store::ReadResult result;
+  auto ready = store_.read(request, ticket, result);
+  if (!ready.ok()) {
+    bool compacted = ready.error().code == Code::kOutOfRange;
+    replica.group->sent(send.to, send.prev, 0, compacted);
+  } else if (*ready) {
+    finish_send(replica, send, std::move(result));
+  } else {
+    pending_sends_[ticket] = {replica.spec.uid, send};
+  }
+}
+
+void Replicas::finish_send(Replica& replica, const raft::Send& send, store::ReadResult result) {
+  host_.touch(replica.spec.uid);
+  auto broker = broker_of(replica, send.to);
+  bool anything = result.last > send.prev && result.first == send.prev.plus(1);
+  if (!broker || !anything) {
+    replica.group->sent(send.to, send.prev, 0);
+    return;
+  }
+  raft::Append append{send.prev,   send.prev_term,  result.last, {},
+                      send.commit, send.read_round, false};
+  raft::Message message{replica.spec.group, replica.spec.uid, send.to, replica.group->term(),
+                        append};
+  bool gone = peers_.append(*broker, to_wire(message), std::move(result.pieces));
+  replica.group->sent(send.to, gone ? result.last : send.prev, gone ? result.bytes : 0);
+}
+
+bool Replicas::on_read(const store::ReadDone& event) {
+  auto found = pending_sends_.find(event.ticket);
+  if (found == pending_sends_.end()) return false;
+  PendingSend pending = std::move(found->second);
+  pending_sends_.erase(found);
+  Replica* replica = find(pending.uid);
+  if (!replica || !replica->group) return true;
+  if (!replica->leads() || replica->group->term() != pending.send.term) return true;
+  store::ReadResult nothing;
+  nothing.last = pending.send.prev;
+  finish_send(*replica, pending.send, event.result.ok() ? *event.result : nothing);
+  return true;
+}
+
+void Replicas::dispatch(const Replica& replica, const raft::Message& message) {
+  auto broker = broker_of(replica, message.to);
+  if (!broker) return;
+  // Empty appends follow the entries they speak about on the same lane.
+  if (std::holds_alternative<raft::Append>(message.body)) {
+    peers_.append(*broker, to_wire(message), {});
+  } else {
+    peers_.raft(*broker, to_wire(message));
+  }
+}
+
+// Rounds become durable in order, so the first held message always waits for the lowest round.
+void Replicas::hold_or_dispatch(const Replica& replica, const raft::Message& message) {
+  RoundNumber needs = store_.durable();
+  if (store_.dirty()) {
+    needs = store_.gathering();
+  } else if (store_.writing()) {
+    needs = store_.gathering().previous();
+  }
+  if (needs <= store_.durable()) {
+    dispatch(replica, message);
+  } else {
+    held_.push_back({needs, message});
+  }
+}
+
+std::optional<BrokerId> Replicas::broker_of(const Replica& replica, Uid member) const {
+  if (!replica.group) return std::nullopt;
+  // A voter that this replica's configuration does not name yet may ask for its vote: it names
+  // itself by the broker its message came from, which the session already fixed.
+  const raft::Member* found = replica.group->membership().find(member);
+  if (!found) return std::nullopt;
+  return found->broker;
+}
+
+}  // namespace strandlog::broker
