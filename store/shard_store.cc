@@ -151,8 +151,9 @@ void ShardStore::truncate(Uid uid, Index from) {
   if (from > log.state().last) return;
   touch(uid);
   draft_.add({.kind = ItemKind::kTruncation, .uid = uid, .first = from});
-  // No byte of a segment is written twice: what comes instead begins a new one.
-  if (log.filed_to() >= from) filer_.end_segment(log);
+  // No byte of a segment is written twice: what comes instead begins a new one. The last entry that
+  // stays may be known to the writer of its segment alone.
+  if (log.filed_to() >= from.previous()) filer_.end_segment(log);
   uint64_t unfiled = log.unfiled_bytes();
   if (auto cut = cut_log(disk_, log, from.previous()); !cut.ok()) {
     set_fault(uid, cut.error().text);
@@ -247,7 +248,9 @@ Result<void> ShardStore::room_for(uint64_t bytes) const {
   }
   uint64_t files = journal_.free_files();
   uint64_t usable = files > kKeptFiles ? (files - kKeptFiles) * journal_.capacity_of_file() : 0;
-  if (table_.buffer.round_bytes() + bytes > usable) {
+  // What is longer than all of them together would wait for ever: alone it makes one file grow.
+  bool alone = table_.buffer.round_bytes() == 0 && usable > 0;
+  if (!alone && table_.buffer.round_bytes() + bytes > usable) {
     return Error{Code::kBusy, "the journal is full: " + std::to_string(journal_.bytes()) + " of " +
                                   std::to_string(options_.journal_max_bytes) +
                                   " bytes wait for segments; retry"};
@@ -329,7 +332,7 @@ void ShardStore::finish_round(const DiskDone& done) {
   idle_polls_ = 0;
   for (const RoundDurable::Touched& t : flight.touched) {
     ReplicaLog& log = *table_.find(t.uid);
-    if (log.state().life == Life::kDead) continue;
+    if (!log.in_service()) continue;
     log.state().durable = std::max(log.state().durable, t.last);
     if (log.unfiled_bytes() >= std::min(kPieceBytes, options_.segment_bytes / 2)) {
       ready_.insert(t.uid);

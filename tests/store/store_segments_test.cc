@@ -22,8 +22,8 @@ StoreOptions tiny() {
 
 struct Filled {
   FakeDisk disk;
-  ModelledStore modelled{disk, tiny()};
-  explicit Filled(int rounds = 60) {
+  ModelledStore modelled;
+  explicit Filled(int rounds = 60, StoreOptions options = tiny()) : modelled(disk, options) {
     EXPECT_TRUE(modelled.open(3).ok());
     modelled.make(1);
     modelled.make(2);
@@ -108,6 +108,18 @@ TEST(StoreSegments, RefuseAppendsWhileTheyLagBehindAFullJournal) {
   EXPECT_TRUE(model_of(f.store()) == f.modelled.model);
 }
 
+TEST(StoreSegments, TakeAnAppendLongerThanTheWholeJournal) {
+  Filled f(10);
+  ASSERT_TRUE(f.store().room_for(1u << 20).ok());
+  f.modelled.append(1, Term{1}, 1u << 20);
+  EXPECT_EQ(f.store().room_for(1u << 20).error().code, Code::kBusy) << "only alone in its round";
+  f.modelled.submit();
+  ASSERT_TRUE(f.modelled.settle());
+  for (int i = 0; i < 50; ++i) f.modelled.poll();
+  EXPECT_TRUE(f.store().room_for(1u << 20).ok());
+  EXPECT_TRUE(model_of(f.store()) == f.modelled.model);
+}
+
 // Once a slow disk let entries behind the frozen end be filed while the checkpoint still waited for
 // a free piece: the image's ranges went past its log and the replica was refused at the next start.
 TEST(StoreSegments, InAnImageEndWhereItsLogEndsHoweverSlowTheDisk) {
@@ -157,6 +169,44 @@ TEST(StoreSegments, WithADamagedByteAreNeverServed) {
   EXPECT_EQ(std::get<ReadDone>(events[1]).result.error().code, Code::kCorruption);
   EXPECT_TRUE(f.store().replicas().at(Uid{1}).fault);
   EXPECT_FALSE(f.store().replicas().at(Uid{2}).fault);
+}
+
+// Once the round of a replica that had become faulty meanwhile made its entries be filed.
+TEST(StoreSegments, OfAReplicaThatBecameFaultyGetNothingMore) {
+  Filled f;
+  std::string path;
+  for (const std::string& file : f.disk.files()) {
+    if (file.starts_with(segment_directory(Uid{1}) + "/") && path.empty()) path = file;
+  }
+  f.disk.flip(path, kSegmentHeaderBytes + 100);
+  f.disk.hold(DiskOp::Lane::kJournal);
+  for (int i = 0; i < 5; ++i) f.modelled.append(1, Term{1}, 3000);
+  f.modelled.submit();
+  ReadResult result;
+  ASSERT_TRUE(f.store().read({Uid{1}, Index{1}, Index{1}}, 5, result).ok());
+  for (int i = 0; i < 100; ++i) f.modelled.poll();
+  ASSERT_TRUE(f.store().replicas().at(Uid{1}).fault);
+  uint64_t files = f.disk.files().size();
+  f.disk.release();
+  ASSERT_TRUE(f.modelled.settle());
+  for (int i = 0; i < 100; ++i) f.modelled.poll();
+  EXPECT_EQ(f.disk.files().size(), files);
+}
+
+// Once a replica lost its service when the last entry that stayed was known to the writer of its
+// segment alone.
+TEST(StoreSegments, AreCutAtEveryEntry) {
+  StoreOptions options = tiny();
+  options.tail_cache_bytes = 0;
+  for (uint64_t from = 2; from <= 60; ++from) {
+    Filled f(60, options);
+    f.modelled.truncate(1, from);
+    f.modelled.submit();
+    ASSERT_TRUE(f.modelled.settle());
+    f.fill();
+    EXPECT_FALSE(f.store().replicas().at(Uid{1}).fault) << "from " << from;
+    EXPECT_TRUE(model_of(f.store()) == f.modelled.model) << "from " << from;
+  }
 }
 
 TEST(StoreSegments, OfADeadReplicaAreRemoved) {
