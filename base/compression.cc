@@ -146,6 +146,14 @@ int largest_window_log(size_t max_bytes) {
   return std::max(kZstdWindowLog, static_cast<int>(std::bit_width(max_bytes)));
 }
 
+// The library may be built to read formats from before 1.0 too; their readers know no such bound.
+bool begins_a_frame(ByteView packed) {
+  if (packed.size() < sizeof(uint32_t)) return true;  // for the library to complain about
+  uint32_t magic = load_le<uint32_t>(packed.data());
+  return magic == ZSTD_MAGICNUMBER ||
+         (magic & ZSTD_MAGIC_SKIPPABLE_MASK) == ZSTD_MAGIC_SKIPPABLE_START;
+}
+
 Result<ByteVector> zstd_compress(ByteView raw) {
   ByteVector packed(ZSTD_compressBound(raw.size()));
   size_t size = ZSTD_compress(packed.data(), packed.size(), raw.data(), raw.size(), kZstdLevel);
@@ -160,10 +168,14 @@ Result<ByteVector> zstd_decompress(ByteView packed, size_t max_bytes) {
   ZSTD_DCtx_setParameter(context.get(), ZSTD_d_windowLogMax, largest_window_log(max_bytes));
   BoundedOutput output(first_guess(packed), max_bytes);
   ZSTD_inBuffer in{packed.data(), packed.size(), 0};
+  size_t left = 0;
   while (true) {
+    if (left == 0 && !begins_a_frame(packed.subspan(in.pos))) {
+      return damaged(Codec::kZstd, "unknown frame");
+    }
     MutableByteView room = output.room();
     ZSTD_outBuffer out{room.data(), room.size(), 0};
-    size_t left = ZSTD_decompressStream(context.get(), &out, &in);
+    left = ZSTD_decompressStream(context.get(), &out, &in);
     if (ZSTD_getErrorCode(left) == ZSTD_error_frameParameter_windowTooLarge) {
       return Error{Code::kTooLarge, "zstd data: its window is larger than 2^" +
                                         std::to_string(largest_window_log(max_bytes)) + " bytes"};

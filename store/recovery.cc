@@ -104,8 +104,8 @@ Result<void> Recovery::find_images() {
     for (const Item& item : loaded->head.items) {
       if (item.kind != ItemKind::kImageBegin) continue;
       RoundNumber shows{item.first.value};
-      bool whole_image = shows < round->fixed.number && is_whole(loaded->head, loaded->bytes);
-      images_.push_back({link, shows, whole_image});
+      if (shows >= round->fixed.number) continue;  // none shows what comes after it
+      images_.push_back({link, shows, is_whole(loaded->head, loaded->bytes)});
       if (images_.back().whole) ++whole;
     }
   }

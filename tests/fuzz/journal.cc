@@ -23,7 +23,8 @@ void feed_journal(ByteView bytes) {
       disk.put(path, file);
     }
   }
-  check_store(disk, honest ? &sample.snapshots : nullptr);
+  bool forged = !honest && repairs != 0;
+  check_store(disk, honest ? &sample.snapshots : nullptr, forged);
 }
 
 }  // namespace strandlog::fuzz

@@ -149,7 +149,7 @@ void feed_segment(ByteView bytes) {
   if (choice >= 128) {
     do_damage(disk, "partitions/", input, honest ? kHonestDamages : kDamages, honest ? 6 : 40);
     if (!honest) repair_all(disk, repairs);
-    return check_store(disk, honest ? &sample.snapshots : nullptr);
+    return check_store(disk, honest ? &sample.snapshots : nullptr, !honest && repairs != 0);
   }
   SegmentFile file = sample_segments()[choice % sample_segments().size()];
   Input wishes(input.take(24));
