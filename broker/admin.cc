@@ -32,11 +32,21 @@ void Admin::handle(const ReplyTo& to, const wire::MetadataRequest& request) {
     }
     wire::MetadataAnswer::Topic missing;
     missing.name = name;
-    missing.error =
-        wire::WireError{Code::kNotFound, "topic \"" + name + "\" does not exist", {}, {}};
+    missing.error = why_missing(name);
     answer.topics.push_back(std::move(missing));
   }
   context_.answer(to, std::move(answer));
+}
+
+// This boot's registration comes after every topic that was there when it started.
+wire::WireError Admin::why_missing(const std::string& topic) const {
+  if (keeper_.begun() && !keeper_.registration()) {
+    return {Code::kNotFound, "topic \"" + topic + "\" does not exist", {}, {}};
+  }
+  return {Code::kStale,
+          "this broker started a moment ago and does not know topic \"" + topic + "\" yet: retry",
+          {},
+          {}};
 }
 
 wire::MetadataAnswer::Topic Admin::describe(const CatalogTopic& topic) const {

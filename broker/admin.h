@@ -20,6 +20,7 @@ class Admin {
 
  private:
   wire::MetadataAnswer::Topic describe(const CatalogTopic& topic) const;
+  wire::WireError why_missing(const std::string& topic) const;
   bool is_faulty(const wire::CatalogReplica& member) const;
   std::vector<wire::DescribePartitionsAnswer::Replica> conditions(
       const Replica& replica, const CatalogPartition& partition) const;

@@ -100,16 +100,17 @@ bool Fetch::look(uint64_t id, size_t index) {
   }
   if (item.asked.from < replica.high_watermark) return start_read(id, index, replica);
   if (item.asked.from > replica.high_watermark) {
-    if (item.end_confirmed) {
+    // What was committed is in a confirmed leader's log, whether it knows that yet or not.
+    if (item.end_confirmed && item.asked.from > state.next_offset) {
       item.error = wire::WireError{Code::kOutOfRange,
                                    "offset " + std::to_string(item.asked.from.value) +
                                        " is above the log's end " +
-                                       std::to_string(replica.high_watermark.value),
+                                       std::to_string(state.next_offset.value),
                                    {},
                                    {}};
       return true;
     }
-    confirm_end(id, index, replica);
+    if (!item.end_confirmed) confirm_end(id, index, replica);
   }
   return false;
 }

@@ -99,7 +99,7 @@ Result<EntryHeader> Replicas::propose(Replica& replica, EntryKind kind, uint32_t
       store_.append(replica.spec.uid, {kind, replica.group->term(), records, wall_ms, body});
   CHECK(header.index == *index);
   host_.touch(replica.spec.uid);
-  replica.uncommitted.emplace_back(header.index, bytes);
+  replica.uncommitted.push_back({header.index, bytes, header.next_offset()});
   replica.uncommitted_bytes += bytes;
   uncommitted_bytes_ += bytes;
   return header;
@@ -276,6 +276,7 @@ void Replicas::carry_out(Replica& replica, const raft::Output& output, const Rec
     EntryHeader header =
         store_.append(uid, {EntryKind::kNoop, replica.group->term(), 0, 0, ByteView{}});
     CHECK(header.index == *output.noop);
+    replica.uncommitted.push_back({header.index, 0, header.next_offset()});
   }
   for (const auto& message : output.after_write) hold_or_dispatch(replica, message);
   for (const auto& read : output.reads) {
@@ -321,14 +322,15 @@ void Replicas::append_received(Replica& replica, const Received& received, Index
 }
 
 void Replicas::moved(Replica& replica) {
-  while (!replica.uncommitted.empty() && replica.uncommitted.front().first <= replica.commit) {
-    replica.uncommitted_bytes -= replica.uncommitted.front().second;
-    uncommitted_bytes_ -= replica.uncommitted.front().second;
+  // The store tells the offset only of what it has in memory; a leader must know it of all.
+  auto end = store_.next_offset_at(replica.spec.uid, replica.commit);
+  while (!replica.uncommitted.empty() && replica.uncommitted.front().index <= replica.commit) {
+    replica.uncommitted_bytes -= replica.uncommitted.front().bytes;
+    uncommitted_bytes_ -= replica.uncommitted.front().bytes;
+    end = replica.uncommitted.front().end;
     replica.uncommitted.pop_front();
   }
-  if (auto offset = store_.next_offset_at(replica.spec.uid, replica.commit)) {
-    replica.high_watermark = std::max(replica.high_watermark, *offset);
-  }
+  if (end) replica.high_watermark = std::max(replica.high_watermark, *end);
   events_.push_back({ReplicaEvent::Kind::kCommitted, replica.spec.uid, {}});
 }
 

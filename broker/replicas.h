@@ -25,7 +25,12 @@ struct Replica {
   Index commit;
   Offset high_watermark;  ///< after the last committed record, as far as known here
   uint64_t uncommitted_bytes = 0;
-  std::deque<std::pair<Index, uint64_t>> uncommitted;  ///< a leader's own appends
+  struct Uncommitted {
+    Index index;
+    uint64_t bytes = 0;
+    Offset end;  ///< after its last record
+  };
+  std::deque<Uncommitted> uncommitted;  ///< a leader's own appends
   std::string fault;
 
   bool leads() const { return group && group->role() == raft::Role::kLeader; }

@@ -58,6 +58,7 @@ void Router::absorb(const wire::MetadataAnswer& answer) {
 
 void Router::absorb_topic(const wire::MetadataAnswer& answer,
                           const wire::MetadataAnswer::Topic& topic) {
+  if (topic.error && topic.error->code != strandlog::Code::kNotFound) return want(topic.name);
   if (topic.error) {
     bool certain = answer.answered_by == answer.catalog_leader;
     int& heard = missing_[topic.name];

@@ -164,6 +164,7 @@ class FakeWorld {
   Time now{1'000'000};
   wire::MetadataAnswer metadata;
   bool mute_metadata = false;
+  strandlog::Code why_missing = strandlog::Code::kNotFound;  ///< told of topics that are not there
   int metadata_requests = 0;
   std::deque<Asked> inbox;
 
@@ -181,7 +182,7 @@ class FakeWorld {
       if (found) continue;
       wire::MetadataAnswer::Topic missing;
       missing.name = name;
-      missing.error = wire::WireError{strandlog::Code::kNotFound, "no such topic", {}, {}};
+      missing.error = wire::WireError{why_missing, "no such topic", {}, {}};
       out.topics.push_back(missing);
     }
     return out;

@@ -69,6 +69,22 @@ TEST(Router, DoubtsNotFoundFromALaggingBroker) {
   EXPECT_EQ(world.metadata_requests, 3);
 }
 
+TEST(Router, WaitsForABrokerThatDoesNotKnowYetWhichTopicsThereAre) {
+  FakeWorld world;
+  wire::MetadataAnswer complete = world.metadata;
+  world.metadata.topics.clear();
+  world.why_missing = strandlog::Code::kStale;
+  std::string out = "pending";
+  world.core.router().lookup(world.now, "t", world.now.plus_ms(5000),
+                             [&](Result<TopicRoute> r) { out = r.ok() ? "found" : "failed"; });
+  world.pass_ms(1000);
+  EXPECT_EQ(out, "pending");
+  EXPECT_FALSE(world.core.router().is_missing("t"));
+  world.metadata = complete;
+  world.pass_ms(1000);
+  EXPECT_EQ(out, "found");
+}
+
 TEST(Router, NamesTheAddressesWhenNobodyAnswers) {
   FakeWorld world;
   world.net.absent = {address_of(1), address_of(2)};
