@@ -416,19 +416,35 @@ std::optional<Result<uint64_t>> FakeDisk::run(const Pending& pending) {
   return std::nullopt;
 }
 
+// False: the disk stopped.
+bool FakeDisk::complete(size_t i, std::vector<DiskDone>& done) {
+  auto result = run(pending_[i]);
+  if (!result) return false;
+  uint64_t file = pending_[i].file;
+  done.push_back({pending_[i].op.ticket, std::move(*result)});
+  pending_.erase(pending_.begin() + static_cast<ptrdiff_t>(i));
+  forget_if_unused(file);
+  return true;
+}
+
+void FakeDisk::finish_one(DiskOp::Lane lane) {
+  for (size_t i = 0; i < pending_.size(); ++i) {
+    if (pending_[i].op.lane != lane) continue;
+    complete(i, finished_);
+    return;
+  }
+}
+
 void FakeDisk::poll(std::vector<DiskDone>& done) {
+  std::move(finished_.begin(), finished_.end(), std::back_inserter(done));
+  finished_.clear();
   size_t left = poll_limit_;
   for (size_t i = 0; i < pending_.size() && left > 0;) {
     if (held_[lane_number(pending_[i].op.lane)]) {
       ++i;
       continue;
     }
-    auto result = run(pending_[i]);
-    if (!result) return;
-    uint64_t file = pending_[i].file;
-    done.push_back({pending_[i].op.ticket, std::move(*result)});
-    pending_.erase(pending_.begin() + static_cast<ptrdiff_t>(i));
-    forget_if_unused(file);
+    if (!complete(i, done)) return;
     --left;
   }
 }
@@ -518,12 +534,28 @@ void FakeDisk::crash(uint64_t seed) {
   fail_write_ = fail_flush_ = 0;
   crash_lane(DiskOp::Lane::kJournal, dice, was_stopped);
   crash_lane(DiskOp::Lane::kBackground, dice, was_stopped);
+  crash_names(dice);
+  for (auto& [id, file] : files_) crash_file(file, dice);
+  forget_process();
+}
+
+void FakeDisk::end_process(uint64_t seed) {
+  Dice dice(seed);
+  crash_lane(DiskOp::Lane::kJournal, dice, false);
+  crash_lane(DiskOp::Lane::kBackground, dice, false);
+  stop_at_.reset();
+  partial_taken_ = false;
+  fail_write_ = fail_flush_ = 0;
+  for (auto& [id, file] : files_) file.handles = 0;
+  forget_process();
+}
+
+void FakeDisk::forget_process() {
   pending_.clear();
+  finished_.clear();
   handles_.clear();
   held_ = {};
   poll_limit_ = SIZE_MAX;
-  crash_names(dice);
-  for (auto& [id, file] : files_) crash_file(file, dice);
   std::vector<uint64_t> ids;
   for (const auto& [id, file] : files_) ids.push_back(id);
   for (uint64_t id : ids) forget_if_unused(id);

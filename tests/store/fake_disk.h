@@ -72,6 +72,9 @@ class FakeDisk : public Disk {
   /// operations never complete, blocking changes fail with kIo. The one that came too late may show
   /// in part after crash(), if it was a write.
   void stop_after(uint64_t count);
+  /// The process ends, the power stays: of each lane's unfinished operations a random number ran
+  /// unseen. What files show stays as it is, flushed or not. Handles, holds and faults end.
+  void end_process(uint64_t seed);
   bool stopped() const { return stop_at_ && operations_ >= *stop_at_; }
   /// Operations that changed something, blocking or not, since the start: file creation, write,
   /// flush, allocate, make_directory, flush_directory, rename, remove. An operation with
@@ -83,6 +86,8 @@ class FakeDisk : public Disk {
   void hold(DiskOp::Lane lane);
   void release();
   void release(DiskOp::Lane lane);
+  /// Runs the oldest operation of a lane, held or not; its completion comes out of the next poll().
+  void finish_one(DiskOp::Lane lane);
   void set_poll_limit(size_t count) { poll_limit_ = count; }  ///< at most so many per poll()
   size_t pending_count() const { return pending_.size(); }    ///< submitted, not completed
 
@@ -159,7 +164,9 @@ class FakeDisk : public Disk {
   std::optional<Result<uint64_t>> run(const Pending& pending);  ///< none: the disk stopped
   void run_in_part(const Pending& pending);
 
+  bool complete(size_t pending, std::vector<DiskDone>& done);
   void crash_lane(DiskOp::Lane lane, Dice& dice, bool was_stopped);
+  void forget_process();
   void crash_names(Dice& dice);
   void crash_file(File& file, Dice& dice);
 
@@ -171,6 +178,7 @@ class FakeDisk : public Disk {
   std::vector<NameChange> changes_;
   std::map<FileHandle, Open> handles_;
   std::deque<Pending> pending_;
+  std::vector<DiskDone> finished_;  ///< by finish_one(), not polled
   std::array<bool, DiskOp::kLanes> held_{};
   size_t poll_limit_ = SIZE_MAX;
   uint64_t operations_ = 0;

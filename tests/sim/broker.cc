@@ -1,0 +1,126 @@
+// Starting, turning and ending a simulated broker's process.
+#include "tests/sim/broker.h"
+
+namespace strandlog::sim {
+namespace {
+
+constexpr int64_t kTurnUs = 30;  // of processor time, at least
+
+}  // namespace
+
+SimBroker::SimBroker(Schedule& schedule, Network& network, Dice dice, Options options)
+    : schedule_(schedule),
+      network_(network),
+      dice_(dice),
+      options_(std::move(options)),
+      host_(host_of(options_.config.listen)),
+      store_id_(dice_.uuid<StoreId>()) {}
+
+SimBroker::~SimBroker() { end(); }
+
+bool SimBroker::start() {
+  if (process_) return true;
+  ended_.reset();
+  paused_ = false;
+  ++boot_;
+  auto process = std::make_unique<Process>(schedule_, dice_.fork());
+  process_ = std::move(process);
+  auto composed = compose(*process_);
+  if (!composed.ok()) {
+    end();
+    disk_.end_process(dice_.next());
+    ended_ = composed.error();
+    return false;
+  }
+  wake(schedule_.now());
+  return true;
+}
+
+Result<void> SimBroker::compose(Process& p) {
+  auto wake_now = [this] { wake(schedule_.now()); };
+  p.disk = std::make_unique<SimDisk>(disk_, schedule_, dice_.fork(), options_.disk, wake_now);
+  p.transport = network_.attach(host_, wake_now);
+  TRY(p.transport->listen(ListenerKind::kClient, options_.config.listen));
+  TRY(p.transport->listen(ListenerKind::kPeer, options_.config.listen_peer));
+  ASSIGN(p.store, store::Store::open(options_.config.store, *p.disk, p.dice, store_id_));
+  ASSIGN(p.shard, broker::Shard::open(options_.config, store_id_, p.clock, p.dice, *p.store, state_,
+                                      *p.transport));
+  return {};
+}
+
+void SimBroker::wake(Time when) {
+  if (!process_ || paused_ || when >= process_->next_turn) return;
+  process_->next_turn = when;
+  schedule_.at(when, [this, boot = boot_] { turn(boot); });
+}
+
+void SimBroker::turn(uint64_t boot) {
+  // A turn that was moved forward leaves its old event behind.
+  if (!process_ || boot != boot_ || paused_ || schedule_.now() < process_->next_turn) return;
+  Process& p = *process_;
+  p.next_turn = Time{INT64_MAX};
+  p.shard->run_once();
+  if (p.shard->failure()) {
+    Error why = *p.shard->failure();
+    kill();
+    ended_ = why;
+    return;
+  }
+  if (p.shard->stopped()) {
+    (void)state_.flush().ok();
+    return kill();
+  }
+  Time next = p.clock.to_world(p.shard->next_deadline());
+  wake(std::max(next, Time{schedule_.now().us + kTurnUs}));
+}
+
+void SimBroker::end() {
+  if (!process_) return;
+  process_->shard.reset();
+  process_->store.reset();
+  process_->transport.reset();
+  process_->disk.reset();
+  process_.reset();
+  paused_ = false;
+}
+
+void SimBroker::kill() {
+  if (!process_) return;
+  end();
+  disk_.end_process(dice_.next());
+  Dice dice = dice_.fork();
+  state_.crash(dice);
+}
+
+void SimBroker::lose_power() {
+  if (process_) network_.silence(host_);
+  end();
+  disk_.crash(dice_.next());
+  Dice dice = dice_.fork();
+  state_.crash(dice);
+}
+
+void SimBroker::begin_stop() {
+  if (!process_) return;
+  resume();
+  process_->shard->begin_stop();
+  wake(schedule_.now());
+}
+
+void SimBroker::pause() {
+  if (!process_) return;
+  paused_ = true;
+  process_->next_turn = Time{INT64_MAX};
+}
+
+void SimBroker::resume() {
+  if (!paused_) return;
+  paused_ = false;
+  wake(schedule_.now());
+}
+
+void SimBroker::stall_disk(int64_t ms) {
+  if (process_) process_->disk->stall_until(schedule_.now().plus_ms(ms));
+}
+
+}  // namespace strandlog::sim

@@ -1,0 +1,102 @@
+// SimBroker: one broker of a simulated cluster: its directory, and the process that uses it now.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "broker/shard.h"
+#include "store/memory_state_store.h"
+#include "tests/sim/disk.h"
+#include "tests/sim/network.h"
+
+namespace strandlog::sim {
+
+/// A clock that may run fast, slow, or jump (the wall part alone; monotonic time never does).
+class SimClock : public Clock {
+ public:
+  explicit SimClock(const Schedule& schedule) : schedule_(schedule), began_(schedule.now()) {}
+  Time now() override {
+    int64_t passed = schedule_.now().us - began_.us;
+    return Time{1'000'000 + passed + passed * drift_ppm / 1'000'000};
+  }
+  int64_t wall_ms() override { return 1'700'000'000'000 + now().us / 1000 + wall_offset_ms; }
+  /// The moment of the schedule at which now() has reached `local`.
+  Time to_world(Time local) const {
+    int64_t passed = local.us - 1'000'000;
+    return Time{began_.us + passed - passed * drift_ppm / (1'000'000 + drift_ppm) + 1};
+  }
+
+  int64_t drift_ppm = 0;
+  int64_t wall_offset_ms = 0;
+
+ private:
+  const Schedule& schedule_;
+  Time began_;
+};
+
+/// Composes what strandlogd's main does, over simulated seams. One thread.
+class SimBroker {
+ public:
+  struct Options {
+    broker::BrokerConfig config;
+    DiskSpeed disk;
+  };
+  SimBroker(Schedule& schedule, Network& network, Dice dice, Options options);
+  ~SimBroker();
+  SimBroker(const SimBroker&) = delete;
+  SimBroker& operator=(const SimBroker&) = delete;
+
+  /// The same command again; nothing when it runs. False when the start was refused: see ended().
+  bool start();
+  void kill();        ///< SIGKILL: what was written stays, flushed or not
+  void lose_power();  ///< what was not flushed may be torn or gone
+  void begin_stop();  ///< ends by itself, once leaderships are handed over
+  void pause();       ///< SIGSTOP
+  void resume();
+  void stall_disk(int64_t ms);
+
+  bool is_up() const { return process_ != nullptr; }
+  bool is_paused() const { return paused_; }
+  /// Why the last process ended by itself, or did not start.
+  const std::optional<Error>& ended() const { return ended_; }
+  const std::string& host() const { return host_; }
+  const broker::BrokerConfig& config() const { return options_.config; }
+  const StoreId& store_id() const { return store_id_; }
+  store::FakeDisk& disk() { return disk_; }
+  /// Only while up.
+  const store::Store& store() const { return *process_->store; }
+  SimClock& clock() { return process_->clock; }
+
+ private:
+  struct Process {
+    Process(const Schedule& schedule, Dice the_dice) : clock(schedule), dice(the_dice) {}
+    SimClock clock;
+    Dice dice;
+    std::unique_ptr<SimDisk> disk;
+    std::unique_ptr<Transport> transport;
+    std::unique_ptr<store::Store> store;
+    std::unique_ptr<broker::Shard> shard;
+    Time next_turn{INT64_MAX};
+  };
+  Result<void> compose(Process& process);
+  void wake(Time when);
+  void turn(uint64_t boot);
+  void end();
+
+  Schedule& schedule_;
+  Network& network_;
+  Dice dice_;
+  Options options_;
+  std::string host_;
+  StoreId store_id_;
+  store::FakeDisk disk_;
+  store::MemoryStateStore state_;
+  std::unique_ptr<Process> process_;
+  uint64_t boot_ = 0;
+  bool paused_ = false;
+  std::optional<Error> ended_;
+};
+
+}  // namespace strandlog::sim

@@ -1,0 +1,182 @@
+// Turning the client core, and telling the history what it says.
+#include "tests/sim/client.h"
+
+#include "client/run_reader.h"
+
+namespace strandlog::sim {
+namespace {
+
+constexpr int64_t kTurnUs = 20;
+
+}  // namespace
+
+SimClient::SimClient(Schedule& schedule, Network& network, Dice dice, const Options& options,
+                     History& history)
+    : schedule_(schedule),
+      dice_(dice),
+      clock_(schedule),
+      host_("client" + std::to_string(options.number)),
+      number_(options.number),
+      history_(history),
+      transport_(network.attach(host_, [this] { wake(); })),
+      core_(*transport_, {options.servers, host_, 5000}),
+      accumulator_(options.producer),
+      producer_config_(options.producer) {
+  auto id = static_cast<int64_t>((dice_.next() & 0x3fffffffffffffff) | 0x4000000000000000);
+  producer_ = std::make_unique<client::ProducerCore>(core_.requests(), core_.router(), accumulator_,
+                                                     producer_config_, id);
+  core_.add(*producer_);
+}
+
+SimClient::~SimClient() {
+  *alive_ = false;
+  core_.remove(*producer_);
+  if (consumer_) core_.remove(*consumer_);
+}
+
+void SimClient::wake_at(Time when) {
+  if (when >= next_turn_) return;
+  next_turn_ = when;
+  schedule_.at(when, [this, alive = alive_] {
+    if (*alive && schedule_.now() >= next_turn_) turn();
+  });
+}
+
+void SimClient::turn() {
+  next_turn_ = Time{INT64_MAX};
+  Time now = clock_.now();
+  std::vector<NetEvent> events;
+  transport_->poll(events);
+  for (NetEvent& event : events) core_.handle(now, std::move(event));
+  core_.turn(now);
+  // What the application is done with at once; it asks for more from here, not from deliver().
+  std::vector<client::FetchedRun> fetched = std::move(fetched_);
+  fetched_.clear();
+  for (const client::FetchedRun& run : fetched) {
+    consumer_->release(run.where, run.generation, run.bytes);
+  }
+  history_.possible_duplicates[number_] = accumulator_.totals().possible_duplicates;
+  Time next = clock_.to_world(core_.next_deadline());
+  if (!fetched.empty()) next = schedule_.now();
+  wake_at(std::max(next, Time{schedule_.now().us + kTurnUs}));
+}
+
+bool SimClient::produce(const std::string& topic, int32_t partition, uint32_t partitions,
+                        size_t bytes) {
+  client::Record record;
+  record.topic = topic;
+  record.partition = partition;
+  std::string value = host_ + "-" + std::to_string(next_value_);
+  record.value = value + std::string(bytes, '.');
+  Sent& sent = history_.sent.emplace_back();
+  client::Callback done = [this, &sent](client::Result<client::Ack> ack) {
+    --open_sends_;
+    sent.completed = schedule_.now();
+    sent.outcome = ack.ok() ? Sent::Outcome::kAcked : Sent::Outcome::kFailed;
+    if (ack.ok()) sent.offset = ack->offset;
+    if (!ack.ok()) sent.written = ack.error().written;
+  };
+  accumulator_.set_partitions(topic, partitions);
+  client::Error refusal;
+  auto verdict = accumulator_.append(clock_.now(), clock_.wall_ms(), record, done, refusal);
+  using Verdict = client::Accumulator::Verdict;
+  if (verdict != Verdict::kGathered && verdict != Verdict::kOpenedOrClosed) {
+    history_.sent.pop_back();
+    return false;
+  }
+  sent.client = number_;
+  sent.partition = partition;
+  sent.value = *record.value;
+  sent.acks = producer_config_.acks;
+  sent.invoked = schedule_.now();
+  ++next_value_;
+  ++open_sends_;
+  wake();
+  return true;
+}
+
+void SimClient::consume(const std::string& topic, uint32_t partitions) {
+  topic_ = topic;
+  ++generation_;
+  if (!consumer_) {
+    client::ConsumerConfig config;
+    consumer_ = std::make_unique<client::ConsumerCore>(core_.requests(), core_.router(), *this,
+                                                       config, 5000);
+    core_.add(*consumer_);
+  }
+  std::map<client::TopicPartition, client::StartAt> starts;
+  for (uint32_t p = 0; p < partitions; ++p) {
+    auto partition = static_cast<int32_t>(p);
+    starts[{topic, partition}] = {0, generation_};
+    positions_[partition] = 0;
+    auto& runs = history_.runs[partition];
+    runs_[partition] = runs.size();
+    runs.emplace_back();
+  }
+  consumer_->assign(starts);
+  wake();
+}
+
+void SimClient::deliver(client::FetchedRun run) {
+  fetched_.push_back({run.where, run.generation, run.group, {}, run.bytes});
+  if (run.generation != generation_) return;
+  int32_t partition = run.where.partition;
+  Run& into = history_.runs[partition][runs_[partition]];
+  client::RunReader reader(std::move(run), 64u << 20);
+  while (!reader.finished()) {
+    client::Polled polled;
+    int64_t before = positions_[partition];
+    reader.read(1000, positions_[partition], polled);
+    for (client::ConsumedRecord& record : polled.records) {
+      into.push_back({record.offset, record.value.value_or("")});
+    }
+    for (const client::ConsumerEvent& event : polled.events) {
+      into.push_back({event.offset, "an event: " + event.error.text});
+    }
+    if (polled.records.empty() && polled.events.empty() && before == positions_[partition]) break;
+  }
+}
+
+void SimClient::trouble(client::FetchTrouble trouble) {
+  if (trouble.generation != generation_) return;
+  int32_t partition = trouble.where.partition;
+  Run& into = history_.runs[partition][runs_[partition]];
+  into.push_back({trouble.offset, "trouble: " + trouble.error.text});
+}
+
+void SimClient::ask(wire::RequestBody body, int64_t timeout_ms, client::AnyHandler handler) {
+  Time now = clock_.now();
+  core_.any().ask(now, std::move(body), now.plus_ms(timeout_ms), std::move(handler));
+  wake();
+}
+
+template <class T>
+T SimPort::await(std::optional<T>& slot) {
+  client_.wake();
+  while (!slot) schedule_.run_until(schedule_.now().plus_ms(1));
+  return std::move(*slot);
+}
+
+client::Reply SimPort::call(const std::string& address, wire::RequestBody body,
+                            int64_t timeout_ms) {
+  std::optional<client::Reply> slot;
+  Time at = now();
+  client::Outgoing outgoing;
+  outgoing.address = address;
+  outgoing.body = std::move(body);
+  outgoing.deadline = at.plus_ms(timeout_ms);
+  client_.core().requests().send(at, std::move(outgoing),
+                                 [&slot](client::Reply reply) { slot = std::move(reply); });
+  return await(slot);
+}
+
+client::AnyReply SimPort::ask_any(wire::RequestBody body, int64_t timeout_ms, int64_t attempt_ms) {
+  std::optional<client::AnyReply> slot;
+  Time at = now();
+  client_.core().any().ask(
+      at, std::move(body), at.plus_ms(timeout_ms),
+      [&slot](client::AnyReply reply) { slot = std::move(reply); }, attempt_ms);
+  return await(slot);
+}
+
+}  // namespace strandlog::sim

@@ -1,0 +1,95 @@
+// SimClient: the shipping client core on a simulated network, with a producer and a consumer.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "client/core.h"
+#include "client/port.h"
+#include "tests/sim/broker.h"
+#include "tests/sim/history.h"
+
+namespace strandlog::sim {
+
+/// One process on a host of its own. One thread.
+class SimClient : public client::FetchSink {
+ public:
+  struct Options {
+    uint32_t number = 0;
+    std::vector<std::string> servers;
+    client::ProducerConfig producer;
+  };
+  SimClient(Schedule& schedule, Network& network, Dice dice, const Options& options,
+            History& history);
+  ~SimClient() override;
+  SimClient(const SimClient&) = delete;
+  SimClient& operator=(const SimClient&) = delete;
+
+  /// Sends a record with a value of its own; false when the producer takes none now.
+  bool produce(const std::string& topic, int32_t partition, uint32_t partitions, size_t bytes);
+  /// Reads every partition from its start, from now on; what comes goes to the history.
+  void consume(const std::string& topic, uint32_t partitions);
+  void ask(wire::RequestBody body, int64_t timeout_ms, client::AnyHandler handler);
+
+  uint64_t open_sends() const { return open_sends_; }
+  const std::string& host() const { return host_; }
+  client::Core& core() { return core_; }
+  Time now() { return clock_.now(); }
+  SimClock& clock() { return clock_; }
+  Dice& dice() { return dice_; }
+  /// Runs a turn of the core soon.
+  void wake() { wake_at(schedule_.now()); }
+
+  void deliver(client::FetchedRun run) override;
+  void trouble(client::FetchTrouble trouble) override;
+
+ private:
+  void wake_at(Time when);
+  void turn();
+
+  Schedule& schedule_;
+  Dice dice_;
+  SimClock clock_;
+  std::string host_;
+  uint32_t number_;
+  History& history_;
+  std::unique_ptr<Transport> transport_;
+  client::Core core_;
+  client::Accumulator accumulator_;
+  client::ProducerConfig producer_config_;
+  std::unique_ptr<client::ProducerCore> producer_;
+  std::unique_ptr<client::ConsumerCore> consumer_;
+  std::string topic_;
+  uint64_t generation_ = 0;
+  std::map<int32_t, size_t> runs_;  ///< partition → its run in the history
+  std::map<int32_t, int64_t> positions_;
+  std::vector<client::FetchedRun> fetched_;
+  uint64_t next_value_ = 0;
+  uint64_t open_sends_ = 0;
+  Time next_turn_{INT64_MAX};
+  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+};
+
+/// Blocking calls for a simulation's driver: they run the world until the answer. Never from
+/// inside an event.
+class SimPort : public client::Port {
+ public:
+  SimPort(Schedule& schedule, SimClient& client) : schedule_(schedule), client_(client) {}
+  Time now() override { return client_.now(); }
+  int64_t wall_ms() override { return client_.clock().wall_ms(); }
+  Random& random() override { return client_.dice(); }
+  void pause(int64_t ms) override { schedule_.run_until(schedule_.now().plus_ms(ms)); }
+  client::Reply call(const std::string& address, wire::RequestBody body,
+                     int64_t timeout_ms) override;
+  client::AnyReply ask_any(wire::RequestBody body, int64_t timeout_ms, int64_t attempt_ms) override;
+  void require_catalog(uint64_t index) override { client_.core().any().require_catalog(index); }
+
+ private:
+  template <class T>
+  T await(std::optional<T>& slot);
+  Schedule& schedule_;
+  SimClient& client_;
+};
+
+}  // namespace strandlog::sim

@@ -1,0 +1,119 @@
+// Network: connections between hosts in virtual time, with cuts, resets and what comes out of them.
+#pragma once
+
+#include <array>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "base/env.h"
+#include "tests/sim/schedule.h"
+
+namespace strandlog::sim {
+
+struct NetworkOptions {
+  int64_t latency_us = 200;         ///< about; drawn anew for each message
+  uint64_t bytes_per_ms = 200'000;  ///< of one connection and direction
+};
+
+/// Behaves as the contract of Transport says and as ZmqTransport does: links made by connect()
+/// connect again by themselves and tell it, what is sent before waits in a small queue, the
+/// listening side is told nothing. A host is the part of an address before its colon. One thread.
+class Network {
+ public:
+  Network(Schedule& schedule, Dice dice, NetworkOptions options = {});
+  ~Network();
+  Network(const Network&) = delete;
+  Network& operator=(const Network&) = delete;
+
+  /// A process on `host`; `wake` is called when something arrived for it. Its connections are
+  /// reset when the transport goes.
+  std::unique_ptr<Transport> attach(const std::string& host, std::function<void()> wake);
+
+  // ---- faults
+  /// From now on nothing arrives at `to` from `from`. What is under way is kept and delivered when
+  /// the cut is healed, unless the connection gives up before (1 to 15 s).
+  void cut(const std::string& from, const std::string& to) { cuts_.insert({from, to}); }
+  void heal(const std::string& from, const std::string& to);
+  void heal_all();
+  /// Breaks the connections between two hosts; what is under way is lost.
+  void reset(const std::string& a, const std::string& b);
+  /// The processes of this host vanish without a word: the others notice by silence.
+  void silence(const std::string& host);
+  /// Delivers once more a message that one host sent to a peer listener of another long ago.
+  void replay(const std::string& from, const std::string& to);
+  /// Every message takes longer by about this much.
+  void set_extra_latency_us(int64_t us) { extra_latency_us_ = us; }
+
+  struct Figures {
+    uint64_t delivered = 0, lost = 0, resets = 0, replayed = 0;
+  };
+  const Figures& figures() const { return figures_; }
+
+ private:
+  class Endpoint;
+  enum Direction : size_t { kToServer = 0, kToClient = 1 };
+  struct Waiting {
+    Message message;
+    Time since;
+  };
+  struct Lane {
+    Time last_arrival;
+    uint64_t queued_bytes = 0;  ///< sent and not arrived
+    std::deque<Message> stuck;  ///< arrived at a cut, in order
+  };
+  struct Connection {
+    uint64_t client = 0;  ///< endpoint
+    LinkId client_link;
+    std::string from, to;  ///< host and address
+    bool up = false;
+    uint64_t epoch = 0;   ///< counts how often it came up: older deliveries are void
+    uint64_t server = 0;  ///< endpoint, while up
+    LinkId server_link;
+    ListenerKind kind = ListenerKind::kClient;
+    std::array<Lane, 2> lanes;
+    std::deque<Waiting> waiting;  ///< until it is up
+    uint64_t waiting_bytes = 0;
+  };
+
+  Endpoint* endpoint(uint64_t id);
+  bool is_cut(const std::string& from, const std::string& to) const {
+    return cuts_.contains({from, to});
+  }
+  void detach(uint64_t id);
+  void drop_connections_of(uint64_t id, bool in_silence);
+  void try_connect(uint64_t id);
+  void came_up(uint64_t id, Connection& connection);
+  void went_down(uint64_t id, Connection& connection, int64_t told_after_us);
+  bool transmit(uint64_t id, Connection& connection, Direction direction, Message message);
+  void arrive(uint64_t id, uint64_t epoch, Direction direction, Message message);
+  void deliver(Connection& connection, Direction direction, Message message);
+  void give_up_later(uint64_t id, uint64_t epoch);
+  std::string host_from(const Connection& connection, Direction direction) const;
+  std::string host_to(const Connection& connection, Direction direction) const;
+
+  Schedule& schedule_;
+  Dice dice_;
+  NetworkOptions options_;
+  int64_t extra_latency_us_ = 0;
+  std::map<uint64_t, Endpoint*> endpoints_;
+  std::map<uint64_t, Connection> connections_;
+  struct Listener {
+    uint64_t endpoint;
+    ListenerKind kind;
+  };
+  std::map<std::string, Listener> listeners_;
+  std::set<std::pair<std::string, std::string>> cuts_;
+  std::map<std::pair<std::string, std::string>, std::deque<Message>> remembered_;
+  uint64_t next_id_ = 1;
+  Figures figures_;
+};
+
+std::string host_of(const std::string& address);
+
+}  // namespace strandlog::sim
