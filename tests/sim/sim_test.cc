@@ -13,7 +13,7 @@ std::string all_of(const std::vector<std::string>& lines) {
 }
 
 TEST(Simulation, KeepsItsPromisesOverSomeSeeds) {
-  for (uint64_t seed = 1; seed <= 20; ++seed) {
+  for (uint64_t seed = 1; seed <= SIM_SEEDS; ++seed) {
     Outcome outcome = Simulation(seed).run();
     EXPECT_TRUE(outcome.violations.empty()) << "seed " << seed << all_of(outcome.violations);
     EXPECT_GT(outcome.acked, 0u) << "seed " << seed;
@@ -21,8 +21,9 @@ TEST(Simulation, KeepsItsPromisesOverSomeSeeds) {
 }
 
 TEST(Simulation, GivesTheSameOutcomeForTheSameSeed) {
-  EXPECT_EQ(Simulation(7).run().fingerprint, Simulation(7).run().fingerprint);
-  EXPECT_NE(Simulation(7).run().fingerprint, Simulation(8).run().fingerprint);
+  uint64_t fingerprint = Simulation(2).run().fingerprint;
+  EXPECT_EQ(Simulation(2).run().fingerprint, fingerprint);
+  EXPECT_NE(Simulation(3).run().fingerprint, fingerprint);
 }
 
 }  // namespace

@@ -360,18 +360,27 @@ void Simulation::read_everything() {
   if (!ends.ok()) return violated("I24: no ends after everything was healed: " + ends.error().text);
   operator_->consume(kTopic, partitions_);
   auto run_of = [&](int32_t p) -> const Run& { return history_.runs.at(p).back(); };
-  bool all = wait_for(kHealMs, [&] {
-    return std::all_of(partitions.begin(), partitions.end(), [&](const auto& where) {
-      auto end = static_cast<size_t>(ends->at(where).end);
-      return run_of(where.partition).size() >= end;
-    });
-  });
+  auto is_read = [&](const client::TopicPartition& where) {
+    return run_of(where.partition).size() >= static_cast<size_t>(ends->at(where).end);
+  };
+  auto count = [&] {
+    size_t records = 0;
+    for (const auto& where : partitions) records += run_of(where.partition).size();
+    return records;
+  };
+  bool all = false;
+  for (bool moves = true; !all && moves;) {
+    size_t before = count();
+    wait_for(kHealMs, [&] { return std::all_of(partitions.begin(), partitions.end(), is_read); });
+    all = std::all_of(partitions.begin(), partitions.end(), is_read);
+    moves = count() > before;
+  }
   for (const auto& where : partitions) {
     history_.final[where.partition] = run_of(where.partition);
-    if (all) continue;
+    if (is_read(where)) continue;
     violated("I24: partition " + std::to_string(where.partition) + " was read up to " +
              std::to_string(run_of(where.partition).size()) + " of " +
-             std::to_string(ends->at(where).end) + " in 30 s");
+             std::to_string(ends->at(where).end) + " and no further for 30 s");
   }
 }
 
