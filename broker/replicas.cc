@@ -282,6 +282,8 @@ void Replicas::carry_out(Replica& replica, const raft::Output& output, const Rec
   for (const auto& read : output.reads) {
     events_.push_back({ReplicaEvent::Kind::kReadReady, uid, read});
   }
+  // One message may end a leadership, truncate, append and commit: then our own appends are void.
+  if (output.lost_leadership) gave_up_leadership(replica);
   if (output.commit > replica.commit) {
     replica.commit = output.commit;
     moved(replica);
@@ -294,7 +296,6 @@ void Replicas::carry_out(Replica& replica, const raft::Output& output, const Rec
   if (output.lost_leadership) {
     LOG(kInfo, "lost leadership", kv("topic", replica.spec.topic_name),
         kv("partition", replica.spec.partition), kv("uid", uid));
-    gave_up_leadership(replica);
   }
   if (replica.group) note_leader(replica);
 }
