@@ -19,7 +19,7 @@ namespace strandlog::store {
 
 struct StoreOptions {
   uint64_t journal_file_bytes = 16u << 20;  ///< size of one journal file at first
-  uint64_t journal_max_bytes = 256u << 20;  ///< of all journal files together
+  uint64_t journal_max_bytes = 256u << 20;  ///< of all journal files, unless one append is longer
   uint64_t segment_bytes = 64u << 20;       ///< a segment is ended once it is this long
   uint64_t tail_cache_bytes = 64u << 20;    ///< round buffers kept in memory for readers
   uint64_t round_bytes = 1u << 20;          ///< a round is full from here on; what was begun may
@@ -167,7 +167,8 @@ class Store {
   virtual Result<void> append_stored(Uid uid, ByteView run) = 0;
 
   /// Whether an append of `bytes` may be accepted now: kDiskFull when free space less the reserve
-  /// does not cover it and all that is not in segments yet, kBusy when the journal is full.
+  /// does not cover it and all that is not in segments yet, kBusy when the journal is full. Alone
+  /// in its round an append longer than the journal's free files is taken: it makes one file grow.
   virtual Result<void> room_for(uint64_t bytes) const = 0;
 
   // ---- rounds
@@ -187,8 +188,8 @@ class Store {
   virtual Result<bool> read(const ReadRequest& request, uint64_t ticket, ReadResult& result) = 0;
   /// The term of an entry between log start and last; none outside.
   virtual std::optional<Term> term_at(Uid uid, Index index) const = 0;
-  /// The offset after the last record of entries up to `index`; answered from memory for entries
-  /// at or above the replica's durable tail, else none (read the entry).
+  /// The offset after the last record of entries up to `index`: of the log's start, its end, and
+  /// entries that are in memory, else none (read the entry).
   virtual std::optional<Offset> next_offset_at(Uid uid, Index index) const = 0;
 
   // ---- figures

@@ -1,46 +1,16 @@
 // SynchronousDisk: a Disk whose submitted operations are carried out at once, for recovery.
 #pragma once
 
-#include <string>
 #include <vector>
 
-#include "base/env.h"
+#include "store/forwarding_disk.h"
 
 namespace strandlog::store {
 
 /// Forwards to another disk; submit() blocks until the operation is done. Lives as long as a call.
-class SynchronousDisk final : public Disk {
+class SynchronousDisk final : public ForwardingDisk {
  public:
-  explicit SynchronousDisk(Disk& disk) : disk_(disk) {}
-  Result<FileHandle> open(const std::string& path, OpenMode mode) override {
-    return disk_.open(path, mode);
-  }
-  void close(FileHandle file) override { disk_.close(file); }
-  Result<uint64_t> size(FileHandle file) override { return disk_.size(file); }
-  Result<uint64_t> read(FileHandle file, uint64_t position, MutableByteView into) override {
-    return disk_.read(file, position, into);
-  }
-  Result<void> write(FileHandle file, uint64_t position, ByteView bytes) override {
-    return disk_.write(file, position, bytes);
-  }
-  Result<void> flush(FileHandle file) override { return disk_.flush(file); }
-  Result<void> allocate(FileHandle file, uint64_t bytes) override {
-    return disk_.allocate(file, bytes);
-  }
-  Result<void> make_directory(const std::string& path) override {
-    return disk_.make_directory(path);
-  }
-  Result<void> flush_directory(const std::string& path) override {
-    return disk_.flush_directory(path);
-  }
-  Result<std::vector<std::string>> list(const std::string& path) override {
-    return disk_.list(path);
-  }
-  Result<void> rename(const std::string& from, const std::string& to) override {
-    return disk_.rename(from, to);
-  }
-  Result<void> remove(const std::string& path) override { return disk_.remove(path); }
-  Result<uint64_t> free_bytes() override { return disk_.free_bytes(); }
+  using ForwardingDisk::ForwardingDisk;
   void submit(DiskOp op) override { done_.push_back({op.ticket, run(op)}); }
   void poll(std::vector<DiskDone>& done) override {
     std::move(done_.begin(), done_.end(), std::back_inserter(done));
@@ -50,7 +20,6 @@ class SynchronousDisk final : public Disk {
  private:
   Result<uint64_t> run(const DiskOp& op);
   Result<uint64_t> write_pieces(const DiskOp& op);
-  Disk& disk_;
   std::vector<DiskDone> done_;
 };
 

@@ -23,8 +23,7 @@ bool SimBroker::start() {
   ended_.reset();
   paused_ = false;
   ++boot_;
-  auto process = std::make_unique<Process>(schedule_, dice_.fork());
-  process_ = std::move(process);
+  process_ = std::make_unique<Process>(schedule_, options_.drift_ppm, dice_.fork());
   auto composed = compose(*process_);
   if (!composed.ok()) {
     end();

@@ -13,27 +13,28 @@
 
 namespace strandlog::sim {
 
-/// A clock that may run fast, slow, or jump (the wall part alone; monotonic time never does).
+/// A clock that may run fast or slow; its wall part may jump, its monotonic part never does.
 class SimClock : public Clock {
  public:
-  explicit SimClock(const Schedule& schedule) : schedule_(schedule), began_(schedule.now()) {}
+  explicit SimClock(const Schedule& schedule, int64_t drift_ppm = 0)
+      : schedule_(schedule), began_(schedule.now()), drift_ppm_(drift_ppm) {}
   Time now() override {
     int64_t passed = schedule_.now().us - began_.us;
-    return Time{1'000'000 + passed + passed * drift_ppm / 1'000'000};
+    return Time{1'000'000 + passed + passed * drift_ppm_ / 1'000'000};
   }
   int64_t wall_ms() override { return 1'700'000'000'000 + now().us / 1000 + wall_offset_ms; }
   /// The moment of the schedule at which now() has reached `local`.
   Time to_world(Time local) const {
     int64_t passed = local.us - 1'000'000;
-    return Time{began_.us + passed - passed * drift_ppm / (1'000'000 + drift_ppm) + 1};
+    return Time{began_.us + passed - passed * drift_ppm_ / (1'000'000 + drift_ppm_) + 1};
   }
 
-  int64_t drift_ppm = 0;
   int64_t wall_offset_ms = 0;
 
  private:
   const Schedule& schedule_;
   Time began_;
+  int64_t drift_ppm_;
 };
 
 /// Composes what strandlogd's main does, over simulated seams. One thread.
@@ -42,6 +43,7 @@ class SimBroker {
   struct Options {
     broker::BrokerConfig config;
     DiskSpeed disk;
+    int64_t drift_ppm = 0;
   };
   SimBroker(Schedule& schedule, Network& network, Dice dice, Options options);
   ~SimBroker();
@@ -71,7 +73,8 @@ class SimBroker {
 
  private:
   struct Process {
-    Process(const Schedule& schedule, Dice the_dice) : clock(schedule), dice(the_dice) {}
+    Process(const Schedule& schedule, int64_t drift_ppm, Dice the_dice)
+        : clock(schedule, drift_ppm), dice(the_dice) {}
     SimClock clock;
     Dice dice;
     std::unique_ptr<SimDisk> disk;

@@ -96,7 +96,6 @@ bool SimClient::produce(const std::string& topic, int32_t partition, uint32_t pa
 }
 
 void SimClient::consume(const std::string& topic, uint32_t partitions) {
-  topic_ = topic;
   ++generation_;
   if (!consumer_) {
     client::ConsumerConfig config;

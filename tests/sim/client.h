@@ -60,7 +60,6 @@ class SimClient : public client::FetchSink {
   client::ProducerConfig producer_config_;
   std::unique_ptr<client::ProducerCore> producer_;
   std::unique_ptr<client::ConsumerCore> consumer_;
-  std::string topic_;
   uint64_t generation_ = 0;
   std::map<int32_t, size_t> runs_;  ///< partition → its run in the history
   std::map<int32_t, int64_t> positions_;

@@ -5,8 +5,13 @@ namespace strandlog::sim {
 
 SimDisk::SimDisk(store::FakeDisk& disk, Schedule& schedule, Dice dice, DiskSpeed speed,
                  std::function<void()> wake)
-    : disk_(disk), schedule_(schedule), dice_(dice), speed_(speed), wake_(std::move(wake)) {
-  disk_.hold();
+    : ForwardingDisk(disk),
+      fake_(disk),
+      schedule_(schedule),
+      dice_(dice),
+      speed_(speed),
+      wake_(std::move(wake)) {
+  fake_.hold();
 }
 
 SimDisk::~SimDisk() { *alive_ = false; }
@@ -17,7 +22,7 @@ void SimDisk::submit(DiskOp op) {
   int64_t takes =
       dice_.spread(speed_.operation_us) + static_cast<int64_t>(bytes * 1000 / speed_.bytes_per_ms);
   auto lane = static_cast<size_t>(op.lane);
-  disk_.submit(std::move(op));
+  fake_.submit(std::move(op));
   lanes_[lane].waiting.push_back(takes);
   if (lanes_[lane].waiting.size() == 1) begin(lane);
 }
@@ -36,7 +41,7 @@ void SimDisk::finish(size_t lane) {
     });
     return;
   }
-  disk_.finish_one(static_cast<DiskOp::Lane>(lane));
+  fake_.finish_one(static_cast<DiskOp::Lane>(lane));
   lanes_[lane].waiting.pop_front();
   if (!lanes_[lane].waiting.empty()) begin(lane);
   wake_();

@@ -8,7 +8,7 @@
 #include <utility>
 
 #include "base/env.h"
-#include "tests/sim/dice.h"
+#include "tests/dice.h"
 
 namespace strandlog::sim {
 

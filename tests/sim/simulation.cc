@@ -123,6 +123,8 @@ void Simulation::begin() {
     for (size_t seed = 1; seed <= broker_count_; ++seed) {
       options.config.seeds.push_back(host_name(seed) + ":9001");
     }
+    bool drifts = std::count(drawn_.begin(), drawn_.end(), Fault::kClock) > 0;
+    options.drift_ppm = drifts ? dice_.between(-20'000, 20'000) : 0;
     options.disk.operation_us = dice_.pick<int64_t>({100, 500, 3'000});
     brokers_.push_back(
         std::make_unique<SimBroker>(schedule_, network_, dice_.fork(), std::move(options)));
@@ -137,7 +139,6 @@ void Simulation::begin() {
     producer.linger = client::milliseconds{dice_.pick<int64_t>({0, 0, 5, 50})};
     producer.batch_size = dice_.pick<uint32_t>({1, 2'000, 100'000});
     producer.delivery_timeout = client::milliseconds{dice_.pick<int64_t>({5'000, 120'000})};
-    producers_.push_back(producer);
     clients_.push_back(
         std::make_unique<SimClient>(schedule_, network_, dice_.fork(), options, history_));
   }

@@ -23,7 +23,7 @@ enum class Fault {
   kLatency,    ///< everything takes longer for a while
   kDiskStall,  ///< a disk does not answer for up to 5 s
   kDiskError,  ///< a write or flush fails; the process must stop
-  kClock,      ///< clocks run at other speeds, wall clocks jump
+  kClock,      ///< clocks run up to 2 % fast or slow, wall clocks jump
 };
 const char* name_of(Fault fault);
 const std::vector<Fault>& all_faults();
@@ -87,7 +87,6 @@ class Simulation {
   std::vector<std::unique_ptr<SimBroker>> brokers_;
   std::unique_ptr<SimClient> operator_;  ///< creates, asks, and reads in the end
   std::vector<std::unique_ptr<SimClient>> clients_;
-  std::vector<client::ProducerConfig> producers_;
   bool abusing_ = false;
 };
 

@@ -5,30 +5,9 @@
 
 namespace strandlog::store {
 
-// A small deterministic generator (splitmix64); nothing here may depend on the standard library's.
-class FakeDisk::Dice {
- public:
-  explicit Dice(uint64_t seed) : state_(seed) {}
-  uint64_t next() {
-    uint64_t z = (state_ += 0x9e3779b97f4a7c15u);
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-    return z ^ (z >> 31);
-  }
-  uint64_t below(uint64_t n) { return next() % n; }
-
- private:
-  uint64_t state_;
-};
-
 namespace {
 
 size_t lane_number(DiskOp::Lane lane) { return static_cast<size_t>(lane); }
-
-std::string parent_of(const std::string& path) {
-  size_t slash = path.rfind('/');
-  return slash == std::string::npos ? "" : path.substr(0, slash);
-}
 
 std::string directory_name(const std::string& path) { return path == "." ? "" : path; }
 
@@ -50,49 +29,12 @@ void copy_extent(const SparseBytes& from, SparseBytes& to, uint64_t begin, uint6
 
 }  // namespace
 
-// ---------------------------------------------------------------------------------- SparseBytes
-
-void SparseBytes::resize(uint64_t bytes) {
-  if (bytes < size_) {
-    blocks_.erase(blocks_.lower_bound((bytes + kBlock - 1) / kBlock), blocks_.end());
-    if (auto last = blocks_.find(bytes / kBlock); last != blocks_.end()) {
-      std::fill(last->second.begin() + static_cast<ptrdiff_t>(bytes % kBlock), last->second.end(),
-                uint8_t{0});
-    }
-  }
-  size_ = bytes;
-}
-
-void SparseBytes::write(uint64_t position, ByteView bytes) {
-  size_ = std::max(size_, position + bytes.size());
-  while (!bytes.empty()) {
-    uint64_t inside = position % kBlock;
-    size_t count = static_cast<size_t>(std::min<uint64_t>(kBlock - inside, bytes.size()));
-    std::array<uint8_t, kBlock>& block = blocks_[position / kBlock];
-    std::memcpy(block.data() + inside, bytes.data(), count);
-    bytes = bytes.subspan(count);
-    position += count;
-  }
-}
-
-uint64_t SparseBytes::read(uint64_t position, MutableByteView into) const {
-  if (position >= size_) return 0;
-  uint64_t total = std::min<uint64_t>(into.size(), size_ - position);
-  for (uint64_t done = 0; done < total;) {
-    uint64_t inside = (position + done) % kBlock;
-    size_t count = static_cast<size_t>(std::min(kBlock - inside, total - done));
-    auto block = blocks_.find((position + done) / kBlock);
-    if (block == blocks_.end()) {
-      std::memset(into.data() + done, 0, count);
-    } else {
-      std::memcpy(into.data() + done, block->second.data() + inside, count);
-    }
-    done += count;
-  }
-  return total;
-}
-
 // ------------------------------------------------------------------------------------- blocking
+
+std::string FakeDisk::parent_of(const std::string& path) {
+  size_t slash = path.rfind('/');
+  return slash == std::string::npos ? "" : path.substr(0, slash);
+}
 
 FakeDisk::FakeDisk() {
   for (const char* name : {"journal", "state", "partitions", "tmp", "lost"}) {
@@ -457,108 +399,6 @@ void FakeDisk::release(DiskOp::Lane lane) { held_[lane_number(lane)] = false; }
 void FakeDisk::stop_after(uint64_t count) {
   stop_at_ = operations_ + count;
   partial_taken_ = false;
-}
-
-// ---------------------------------------------------------------------------------------- crash
-
-void FakeDisk::run_in_part(const Pending& pending) {
-  if (pending.op.kind != DiskOp::Kind::kWrite) return;
-  uint64_t position = pending.op.position;
-  for (const Bytes& piece : pending.op.pieces) {
-    apply_write(files_.at(pending.file), position, piece);
-    position += piece.size();
-  }
-}
-
-void FakeDisk::crash_lane(DiskOp::Lane lane, Dice& dice, bool was_stopped) {
-  std::vector<const Pending*> queue;
-  for (const Pending& pending : pending_) {
-    if (pending.op.lane == lane) queue.push_back(&pending);
-  }
-  if (queue.empty()) return;
-  uint64_t whole = was_stopped ? 0 : dice.below(queue.size() + 1);
-  for (uint64_t i = 0; i < whole; ++i) {
-    if (queue[i]->op.kind != DiskOp::Kind::kRead) run(*queue[i]);
-  }
-  if (whole < queue.size()) run_in_part(*queue[whole]);
-}
-
-void FakeDisk::crash_names(Dice& dice) {
-  for (const NameChange& change : changes_) {
-    if (dice.below(2) == 1) apply_name(change, durable_names_);
-  }
-  changes_.clear();
-  // What lies in a directory that did not survive is gone with it; parents sort before children.
-  for (auto it = durable_names_.begin(); it != durable_names_.end();) {
-    std::string parent = parent_of(it->first);
-    auto found = durable_names_.find(parent);
-    bool kept = parent.empty() || (found != durable_names_.end() && found->second == kDirectory);
-    it = kept ? std::next(it) : durable_names_.erase(it);
-  }
-  names_ = durable_names_;
-}
-
-void FakeDisk::crash_file(File& file, Dice& dice) {
-  uint64_t before = file.durable.size(), after = file.now.size();
-  std::set<uint64_t> sectors;
-  for (const Extent& extent : file.dirty) {
-    for (uint64_t s = extent.begin / kSector; s * kSector < extent.end; ++s) sectors.insert(s);
-  }
-  uint64_t size = before;
-  if (after > before) {
-    uint64_t choice = dice.below(3);
-    if (choice == 1) size = after;
-    if (choice == 2) size = before + dice.below((after - before) / kSector + 1) * kSector;
-  }
-  for (uint64_t s : sectors) {
-    uint64_t choice = dice.below(3);
-    std::array<uint8_t, kSector> bytes{};
-    if (choice == 0) continue;  // old
-    file.now.read(s * kSector, bytes);
-    if (choice == 2) {
-      for (uint8_t& b : bytes) b = static_cast<uint8_t>(dice.next());
-    }
-    file.durable.write(s * kSector, bytes);
-  }
-  file.durable.resize(size);
-  file.now = file.durable;
-  file.dirty.clear();
-  file.handles = 0;
-}
-
-void FakeDisk::crash(uint64_t seed) {
-  Dice dice(seed);
-  bool was_stopped = stopped();
-  stop_at_.reset();
-  partial_taken_ = false;
-  fail_write_ = fail_flush_ = 0;
-  crash_lane(DiskOp::Lane::kJournal, dice, was_stopped);
-  crash_lane(DiskOp::Lane::kBackground, dice, was_stopped);
-  crash_names(dice);
-  for (auto& [id, file] : files_) crash_file(file, dice);
-  forget_process();
-}
-
-void FakeDisk::end_process(uint64_t seed) {
-  Dice dice(seed);
-  crash_lane(DiskOp::Lane::kJournal, dice, false);
-  crash_lane(DiskOp::Lane::kBackground, dice, false);
-  stop_at_.reset();
-  partial_taken_ = false;
-  fail_write_ = fail_flush_ = 0;
-  for (auto& [id, file] : files_) file.handles = 0;
-  forget_process();
-}
-
-void FakeDisk::forget_process() {
-  pending_.clear();
-  finished_.clear();
-  handles_.clear();
-  held_ = {};
-  poll_limit_ = SIZE_MAX;
-  std::vector<uint64_t> ids;
-  for (const auto& [id, file] : files_) ids.push_back(id);
-  for (uint64_t id : ids) forget_if_unused(id);
 }
 
 // --------------------------------------------------------------------------- looking, damaging

@@ -11,23 +11,10 @@
 #include <vector>
 
 #include "base/env.h"
+#include "tests/dice.h"
+#include "tests/store/sparse_bytes.h"
 
 namespace strandlog::store {
-
-/// A byte string with holes; only touched blocks take memory. Holes read as zero.
-class SparseBytes {
- public:
-  uint64_t size() const { return size_; }
-  void resize(uint64_t bytes);
-  void write(uint64_t position, ByteView bytes);  ///< grows as needed
-  /// Copies what lies inside; returns how many bytes.
-  uint64_t read(uint64_t position, MutableByteView into) const;
-
- private:
-  static constexpr uint64_t kBlock = 4096;
-  uint64_t size_ = 0;
-  std::map<uint64_t, std::array<uint8_t, kBlock>> blocks_;
-};
 
 /// Every file has two images: volatile (what a read sees) and durable (what a power cut leaves).
 /// A flush of the file makes its bytes and size durable; creations, renames, removals and new
@@ -141,8 +128,8 @@ class FakeDisk : public Disk {
     std::string path;
   };
   enum class Gate { kRun, kStopped };
-  class Dice;
 
+  static std::string parent_of(const std::string& path);
   const Open& opened(FileHandle handle) const;
   bool is_directory(const std::string& path) const;
   Result<void> check_parent(const std::string& path) const;
@@ -166,6 +153,7 @@ class FakeDisk : public Disk {
 
   bool complete(size_t pending, std::vector<DiskDone>& done);
   void crash_lane(DiskOp::Lane lane, Dice& dice, bool was_stopped);
+  void end_faults();
   void forget_process();
   void crash_names(Dice& dice);
   void crash_file(File& file, Dice& dice);

@@ -135,7 +135,7 @@ TEST(Inspect, CountsATornLastRoundAsTornAndNotAsDamage) {
 
 // A journal whose base image says that replica 7 lies in the segment of a SegmentBench.
 void write_image(SegmentBench& bench, const SegmentRange& range, LogStart start) {
-  SeededRandom random(3);
+  Dice random(3);
   JournalOptions options{test_store_id(), 256u << 10, 1u << 20};
   Journal journal(bench.disk, random, options);
   journal.set_boot_epoch(BootEpoch{1});
@@ -256,7 +256,7 @@ TEST(Inspect, FindsDamageOfEveryByteOfASegment) {
 TEST(Inspect, OpensARealDirectoryOfAStoppedBrokerOnly) {
   TempDirectory parent;
   std::string path = parent / "data";
-  SeededRandom random(1);
+  Dice random(1);
   auto directory = DataDirectory::format(path, BrokerId{1}, random);
   ASSERT_TRUE(directory.ok());
   {

@@ -35,7 +35,7 @@ class InMemory : public StateUnderTest {
 
  private:
   MemoryStateStore store_;
-  SeededRandom random_{20};
+  Dice random_{20};
 };
 
 class InRocks : public StateUnderTest {
@@ -393,13 +393,13 @@ class StateStoreModel : public StateStoreConformance {
   }
 
   std::map<std::string, ModelMachine> machines_;
-  SeededRandom random_{0};
+  Dice random_{0};
 };
 
 TEST_P(StateStoreModel, BehavesLikeAMapThatForgetsInOrder) {
   for (uint64_t seed : {1, 2, 3}) {
     SCOPED_TRACE("seed " + std::to_string(seed));
-    random_ = SeededRandom(seed);
+    random_ = Dice(seed);
     for (int i = 0; i < 400 && !HasFailure(); ++i) step();
     expect_as_modelled();
   }

@@ -71,7 +71,7 @@ void go_on(ModelledStore& tested) {
 void crash_once(const CrashPlan& plan, const ModelledStore& before, FakeDisk disk,
                 uint64_t tear_seed) {
   disk.crash(tear_seed);
-  SeededRandom random(tear_seed + 1000);
+  Dice random(tear_seed + 1000);
   BootEpoch epoch;
   Model found;
   {

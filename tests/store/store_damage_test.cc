@@ -64,7 +64,7 @@ ScannedRound round_of(FakeDisk disk, uint64_t number, std::string* path) {
 // Opens a copy with some bytes flipped.
 struct Opened {
   FakeDisk disk;
-  SeededRandom random{9};
+  Dice random{9};
   std::unique_ptr<Store> store;
   std::optional<Error> error;
   Opened(const FakeDisk& from, const std::string& path, std::vector<uint64_t> positions)

@@ -7,13 +7,6 @@
 
 namespace strandlog::store {
 
-uint64_t SeededRandom::next() {
-  uint64_t z = (state_ += 0x9e3779b97f4a7c15u);
-  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-  z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-  return z ^ (z >> 31);
-}
-
 StoreId test_store_id() {
   StoreId id;
   id.bytes.fill(0x5a);
@@ -32,7 +25,7 @@ ReplicaSpec test_spec(uint64_t uid) {
 }
 
 Result<void> ModelledStore::open(uint64_t seed) {
-  random_ = std::make_unique<SeededRandom>(seed);
+  random_ = std::make_unique<Dice>(seed);
   ASSIGN(store_, Store::open(options_, disk_, *random_, test_store_id()));
   durable = store_->durable().value;
   after[durable] = model;
@@ -147,7 +140,7 @@ bool ModelledStore::settle() {
 
 namespace {
 
-void put_something(ModelledStore& tested, SeededRandom& random, size_t max_body, int round) {
+void put_something(ModelledStore& tested, Dice& random, size_t max_body, int round) {
   uint64_t uid = 1 + random.below(3);
   const ModelReplica& replica = tested.model.replicas[Uid{uid}];
   if (replica.life == Life::kDead) return;
@@ -180,7 +173,7 @@ void put_something(ModelledStore& tested, SeededRandom& random, size_t max_body,
 }  // namespace
 
 void run_workload(ModelledStore& tested, uint64_t seed, int rounds, size_t max_body) {
-  SeededRandom random(seed);
+  Dice random(seed);
   if (!tested.open(seed).ok()) return;
   for (uint64_t uid = 1; uid <= 3; ++uid) tested.make(uid);
   for (int round = 0; round < rounds; ++round) {

@@ -8,20 +8,10 @@
 #include <vector>
 
 #include "store/store.h"
+#include "tests/dice.h"
 #include "tests/store/fake_disk.h"
 
 namespace strandlog::store {
-
-/// Numbers by seed (splitmix64).
-class SeededRandom : public Random {
- public:
-  explicit SeededRandom(uint64_t seed) : state_(seed) {}
-  uint64_t next() override;
-  uint64_t below(uint64_t bound) { return next() % bound; }
-
- private:
-  uint64_t state_;
-};
 
 StoreId test_store_id();
 ReplicaSpec test_spec(uint64_t uid);
@@ -78,7 +68,7 @@ class ModelledStore {
   FakeDisk& disk_;
   StoreOptions options_;
   std::unique_ptr<Store> store_;
-  std::unique_ptr<SeededRandom> random_;
+  std::unique_ptr<Dice> random_;
 };
 
 /// About `rounds` rounds over three replicas: appends, hard states, truncations, notes, a replica

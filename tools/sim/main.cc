@@ -2,12 +2,12 @@
 #include <chrono>
 #include <cinttypes>
 #include <cstdio>
-#include <cstring>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "base/log.h"
+#include "base/options.h"
 #include "tests/sim/simulation.h"
 
 namespace strandlog::sim {
@@ -16,10 +16,11 @@ namespace {
 constexpr int kOk = 0, kFound = 1, kUsage = 2;
 
 const char* kHelp =
-    "usage: strandlog-sim run FIRST..LAST     every seed; a line for each one that breaks a "
-    "promise\n"
-    "       strandlog-sim replay SEED         one seed, with all that was done to it and the "
+    "usage: strandlog-sim run --seeds FIRST..LAST   every seed; a line for each broken promise\n"
+    "       strandlog-sim replay SEED               one seed, with what was done to it and the "
     "logs\n";
+
+OptionTable options() { return {{.name = "seeds", .fallback = "1..20", .help = "FIRST..LAST"}}; }
 
 std::optional<uint64_t> number(const std::string& text) {
   if (text.empty() || text.size() > 18) return std::nullopt;
@@ -91,18 +92,26 @@ int replay(uint64_t seed) {
   return outcome.violations.empty() ? kOk : kFound;
 }
 
-int main_with(const std::vector<std::string>& words) {
+int wrong_usage(const std::string& why) {
+  std::fprintf(stderr, "strandlog-sim: %s\n%s", why.c_str(), kHelp);
+  return kUsage;
+}
+
+int main_with(const std::vector<std::string>& arguments) {
+  auto values = parse_options(options(), {.arguments = arguments});
+  if (!values.ok()) return wrong_usage(values.error().text);
+  const std::vector<std::string>& words = values->positionals();
   if (words.size() == 2 && words[0] == "replay") {
     if (auto seed = number(words[1])) return replay(*seed);
+    return wrong_usage("a seed is a number, not \"" + words[1] + "\"");
   }
-  if (words.size() == 2 && words[0] == "run") {
-    size_t dots = words[1].find("..");
-    auto first = number(words[1].substr(0, dots));
-    auto last = dots == std::string::npos ? first : number(words[1].substr(dots + 2));
-    if (first && last && *first <= *last) return run(*first, *last);
-  }
-  std::fputs(kHelp, stderr);
-  return kUsage;
+  if (words.size() != 1 || words[0] != "run") return wrong_usage("say run or replay");
+  const std::string& seeds = values->text("seeds");
+  size_t dots = seeds.find("..");
+  auto first = number(seeds.substr(0, dots));
+  auto last = dots == std::string::npos ? first : number(seeds.substr(dots + 2));
+  if (first && last && *first <= *last) return run(*first, *last);
+  return wrong_usage("--seeds takes FIRST..LAST, not \"" + seeds + "\"");
 }
 
 }  // namespace

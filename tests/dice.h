@@ -1,4 +1,4 @@
-// Dice: all chance in a simulation comes from here, so that a seed decides everything.
+// Dice: all chance in tests and simulations comes from here, so that a seed decides everything.
 #pragma once
 
 #include <vector>
@@ -6,7 +6,7 @@
 #include "base/check.h"
 #include "base/env.h"
 
-namespace strandlog::sim {
+namespace strandlog {
 
 /// splitmix64: the same numbers with every compiler and library. One thread.
 class Dice : public Random {
@@ -45,4 +45,4 @@ class Dice : public Random {
   uint64_t state_;
 };
 
-}  // namespace strandlog::sim
+}  // namespace strandlog
