@@ -46,6 +46,9 @@ struct SegmentRange {
   uint64_t end_position = 0;  ///< in the file, behind that entry
   uint64_t bytes = 0;         ///< of the entries that count
   bool operator==(const SegmentRange&) const = default;
+  bool is_in_file_of(const SegmentRange& other) const {
+    return first == other.first && term == other.term;
+  }
 };
 
 /// A replica as a base image holds it.

@@ -93,13 +93,16 @@ bool SegmentFiler::durable_through(Uid uid, Index last) const {
          (!files.writer || durable(*files.writer));
 }
 
+// An ended segment may have been cut since: what is behind the cut does not count any more.
 Index SegmentFiler::written_to(const ReplicaLog& log) const {
   auto found = files_.find(log.state().spec.uid);
   if (found == files_.end()) return log.filed_to();
   for (const auto& old : found->second.draining) {
-    if (old->written().end.index != old->taken().end.index) {
-      return std::min(old->written().end.index, log.filed_to());
-    }
+    const SegmentRange& written = old->written();
+    auto is_same = [&](const SegmentRange& range) { return range.is_in_file_of(written); };
+    auto range = std::find_if(log.segments().rbegin(), log.segments().rend(), is_same);
+    bool counts = range != log.segments().rend() && written.end.index < range->end.index;
+    if (counts) return std::min(written.end.index, log.filed_to());
   }
   const auto& writer = found->second.writer;
   return writer ? std::min(writer->written().end.index, log.filed_to()) : log.filed_to();
@@ -137,7 +140,7 @@ std::optional<SegmentFiler::Readable> SegmentFiler::find(const ReplicaLog& log,
   if (index != files->second.indexes.end()) readable.index = &index->second;
   for (const auto& old : files->second.draining) {
     const SegmentRange& written = old->written();
-    bool same = written.first == found->first && written.term == found->term;
+    bool same = written.is_in_file_of(*found);
     if (same && written.end.index < found->end.index) readable.file.range = written;
   }
   return readable;
