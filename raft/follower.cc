@@ -44,7 +44,7 @@ void Group::Impl::lose_leader() {
 }
 
 Follower* Group::Impl::follow(Uid leader) {
-  if (leading() != nullptr) return nullptr;
+  if (leading() != nullptr || ended_ == term()) return nullptr;
   auto* follower = std::get_if<Follower>(&role_);
   if (follower == nullptr || follower->leader.value == 0) {
     become_follower(term(), leader);
@@ -175,6 +175,7 @@ void Group::Impl::on_step_down(const Message& message) {
   if (follower == nullptr || follower->leader != message.from) return;
   lose_leader();
   follower->leader = Uid{};
+  ended_ = term();
 }
 
 }  // namespace strandlog::raft

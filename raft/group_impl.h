@@ -189,6 +189,7 @@ class Group::Impl {
   Index commit_;
   std::variant<Follower, PreCandidate, Candidate, Leader> role_;
   Following following_;
+  Term ended_;  ///< its leader said StepDown: a late message of it is no sign of life
   bool active_ = true;
   uint64_t random_state_;
   uint32_t vain_terms_ = 0;   ///< begun since a leader was known

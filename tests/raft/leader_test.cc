@@ -367,5 +367,19 @@ TEST(GroupStepDown, FollowerCampaignsSoonAfterIt) {
   EXPECT_EQ(group.group.role(), Role::kPreCandidate);
 }
 
+TEST(GroupStepDown, AnAppendThatComesBehindItIsNoSignOfLife) {
+  GroupTester group({.log = {1}});
+  group.receive(2, 1, append_of(1, 1, {}, 0, 0, true));
+  group.receive(2, 1, StepDown{});
+
+  EXPECT_THAT(group.receive(2, 1, append_of(1, 1, {1}, 0, 0, false)), IsEmpty());
+
+  EXPECT_EQ(group.group.leader(), Uid{});
+  group.tick(3);
+  EXPECT_EQ(group.group.role(), Role::kPreCandidate);
+  group.receive(3, 2, append_of(1, 1, {2}, 0, 0, false));
+  EXPECT_EQ(group.group.leader(), Uid{3}) << "the next term has a leader of its own";
+}
+
 }  // namespace
 }  // namespace strandlog::raft
