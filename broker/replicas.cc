@@ -261,9 +261,6 @@ void Replicas::carry_out(Replica& replica, const raft::Output& output, const Rec
   if (!in_service(replica)) return;
   Uid uid = replica.spec.uid;
   for (const auto& message : output.at_once) dispatch(replica, message);
-  for (const auto& send : output.sends) begin_send(replica, send);
-  if (!in_service(replica)) return;  // a Send may have found damage
-  for (const auto& snapshot : output.snapshots) replica.group->snapshot_done(snapshot.to, false);
   if (output.hard_state) {
     store_.set_hard_state(uid, output.hard_state->term, output.hard_state->vote);
   }
@@ -278,6 +275,9 @@ void Replicas::carry_out(Replica& replica, const raft::Output& output, const Rec
     CHECK(header.index == *output.noop);
     replica.uncommitted.push_back({header.index, 0, header.next_offset()});
   }
+  for (const auto& send : output.sends) begin_send(replica, send);
+  if (!in_service(replica)) return;  // a Send may have found damage
+  for (const auto& snapshot : output.snapshots) replica.group->snapshot_done(snapshot.to, false);
   for (const auto& message : output.after_write) hold_or_dispatch(replica, message);
   for (const auto& read : output.reads) {
     events_.push_back({ReplicaEvent::Kind::kReadReady, uid, read});

@@ -77,17 +77,17 @@ struct ReadReady {
 
 /// What one take() decided. Carry it out in field order; `after_write` waits for persisted().
 struct Output {
-  std::vector<Message> at_once;  ///< needs nothing durable
-  std::vector<Send> sends;       ///< a leader's appends: safe before its own write
-  std::vector<SnapshotSend> snapshots;
+  std::vector<Message> at_once;          ///< needs nothing durable
   std::optional<HardState> hard_state;   ///< to the journal
   std::optional<SnapshotOffer> install;  ///< replace the whole log by this state first
   std::optional<Index> truncate_from;    ///< then drop this entry and all later ones
   std::optional<Index> append_first;     ///< then append [first, last]: of proposals, of the
   std::optional<Index> append_last;      ///< append just stepped, …
   std::optional<Index> noop;             ///< … except this one, a leader's no-op in `term`
-  std::vector<Message> after_write;      ///< votes and vote requests; never without hard_state
-  Index commit;                          ///< never moves back
+  std::vector<Send> sends;               ///< a leader's appends: safe before its own write
+  std::vector<SnapshotSend> snapshots;
+  std::vector<Message> after_write;  ///< votes and vote requests; never without hard_state
+  Index commit;                      ///< never moves back
   std::vector<ReadReady> reads;
   std::optional<Term> became_leader;  ///< set once per won election
   bool lost_leadership = false;

@@ -126,7 +126,7 @@ void Cluster::carry_out(Node& node) {
 
 void Cluster::carry_out(Node& node, const Output& output) {
   for (const Message& message : output.at_once) transmit({message, {}});
-  log_changes(node, output);
+  log_changes(node, output);  // the no-op is there before it is sent
   for (const Send& send : output.sends) answer(node, send);
   for (const SnapshotSend& send : output.snapshots) answer(node, send);
   if (output.hard_state || output.install || output.truncate_from || output.append_first) {
