@@ -1,6 +1,7 @@
 // Answers made from the catalog, the leaders heard of and the local replicas; see admin.h.
 #include "broker/admin.h"
 
+#include <algorithm>
 #include <set>
 
 #include "base/version.h"
@@ -8,6 +9,15 @@
 namespace strandlog::broker {
 
 void Admin::handle(const ReplyTo& to, const wire::MetadataRequest& request) {
+  bool knows_all = !request.all &&
+                   std::all_of(request.topics.begin(), request.topics.end(), [&](const auto& name) {
+                     return context_.catalog.topic_named(name);
+                   });
+  if (request.complete && !knows_all && !is_complete()) {
+    context_.fail(to, Code::kStale,
+                  "this broker started a moment ago and does not know every topic yet: retry");
+    return;
+  }
   wire::MetadataAnswer answer;
   answer.cluster = context_.cluster;
   answer.answered_by = context_.self.address.broker;
@@ -39,8 +49,10 @@ void Admin::handle(const ReplyTo& to, const wire::MetadataRequest& request) {
 }
 
 // This boot's registration comes after every topic that was there when it started.
+bool Admin::is_complete() const { return keeper_.begun() && !keeper_.registration(); }
+
 wire::WireError Admin::why_missing(const std::string& topic) const {
-  if (keeper_.begun() && !keeper_.registration()) {
+  if (is_complete()) {
     return {Code::kNotFound, "topic \"" + topic + "\" does not exist", {}, {}};
   }
   return {Code::kStale,

@@ -30,6 +30,19 @@ std::string condition_name(wire::ReplicaCondition condition) {
   return "offline";
 }
 
+wire::MetadataRequest about_topic(const std::string& name) {
+  wire::MetadataRequest request;
+  request.topics = {name};
+  request.complete = true;
+  return request;
+}
+
+wire::MetadataRequest about_all() {
+  wire::MetadataRequest request;
+  request.all = request.complete = true;
+  return request;
+}
+
 int32_t number_of(BrokerId broker) { return static_cast<int32_t>(broker.value); }
 
 std::set<BrokerId> alive_brokers(const wire::MetadataAnswer& metadata) {
@@ -103,9 +116,8 @@ ClusterDescription cluster_of(const wire::MetadataAnswer& metadata) {
   return out;
 }
 
-Result<wire::MetadataAnswer> AdminCore::metadata(std::vector<std::string> topics, bool all) {
-  return body_of<wire::MetadataAnswer>(
-      port_.ask_any(wire::MetadataRequest{std::move(topics), all}, timeouts_.request_ms, 0));
+Result<wire::MetadataAnswer> AdminCore::metadata(wire::MetadataRequest request) {
+  return body_of<wire::MetadataAnswer>(port_.ask_any(std::move(request), timeouts_.request_ms, 0));
 }
 
 Result<TopicDescription> AdminCore::create_topic(const TopicSpec& spec) {
@@ -129,7 +141,7 @@ Result<TopicDescription> AdminCore::create_topic(const TopicSpec& spec) {
 Result<wire::MetadataAnswer::Topic> AdminCore::await_leaders(const std::string& name) {
   Time deadline = port_.now().plus_ms(timeouts_.request_ms * kCreationTimeouts);
   while (true) {
-    auto answer = metadata({name}, false);
+    auto answer = metadata(about_topic(name));
     if (!answer.ok()) return answer.error();
     size_t ready = 0;
     size_t all = 1;
@@ -163,7 +175,7 @@ Result<void> AdminCore::delete_topic(const std::string& name) {
 }
 
 Result<std::vector<TopicSummary>> AdminCore::list_topics() {
-  auto answer = metadata({}, true);
+  auto answer = metadata(about_all());
   if (!answer.ok()) return answer.error();
   std::vector<TopicSummary> out;
   for (const auto& topic : answer->topics) {
@@ -186,7 +198,7 @@ Result<TopicDescription> AdminCore::describe_topic(const std::string& name) {
   TopicDescription out;
   for (int round = 0; round < kDescribeRounds; ++round) {
     if (round > 0) port_.pause(kPollMs);
-    auto answer = metadata({name}, false);
+    auto answer = metadata(about_topic(name));
     if (!answer.ok()) return answer.error();
     if (answer->topics.empty() || answer->topics.front().error) {
       return public_error(strandlog::Code::kNotFound, "topic \"" + name + "\" does not exist");
@@ -221,7 +233,10 @@ Result<TopicDescription> AdminCore::describe_topic(const std::string& name) {
 }
 
 Result<ClusterDescription> AdminCore::describe_cluster() {
-  auto answer = metadata({}, true);
+  // The brokers are there to be seen also while the catalog has no leader.
+  wire::MetadataRequest request = about_all();
+  request.complete = false;
+  auto answer = metadata(std::move(request));
   if (!answer.ok()) return answer.error();
   return cluster_of(*answer);
 }

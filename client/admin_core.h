@@ -26,11 +26,8 @@ class AdminCore {
   Result<BrokerStatus> broker_status(const std::string& address);
 
  private:
-  Result<wire::MetadataAnswer> metadata(std::vector<std::string> topics, bool all);
+  Result<wire::MetadataAnswer> metadata(wire::MetadataRequest request);
   Result<wire::MetadataAnswer::Topic> await_leaders(const std::string& name);
-  Result<void> describe_from(const std::string& address,
-                             const std::vector<wire::TopicPartition>& partitions,
-                             TopicDescription& out);
 
   Port& port_;
   Timeouts timeouts_;

@@ -39,6 +39,8 @@ class AnyBroker {
   void cancel(uint64_t id);
   /// Another address to try, learned from metadata.
   void learn(const std::string& address);
+  /// The broker that answered last does not know what is looked for: the next one is asked first.
+  void turn_to_another() { next_server(); }
   void turn(Time now);
   Time next_deadline() const;
   /// Metadata older than this is refused by the brokers (kStale) and asked for again.

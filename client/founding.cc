@@ -153,7 +153,7 @@ class Founder {
       size_t ready = 0;
       for (const Inspected& one : inspected_) {
         auto answer = body_of<wire::MetadataAnswer>(
-            port_.call(one.address, wire::MetadataRequest{{}, true}, timeouts_.request_ms),
+            port_.call(one.address, wire::MetadataRequest{{}, true, false}, timeouts_.request_ms),
             one.address);
         bool knows = answer.ok() && answer->catalog_leader != BrokerId{} &&
                      answer->brokers.size() >= inspected_.size();

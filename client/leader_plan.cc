@@ -13,6 +13,7 @@ Result<LeaderPlan> plan_by_leader(Port& port, const std::set<TopicPartition>& pa
   std::set<std::string> names;
   for (const TopicPartition& where : partitions) names.insert(where.topic);
   request.topics.assign(names.begin(), names.end());
+  request.complete = true;
   auto metadata = body_of<wire::MetadataAnswer>(
       port.ask_any(std::move(request), std::max<int64_t>(timeout_ms, 1), 0));
   if (!metadata.ok()) return metadata.error();

@@ -10,8 +10,17 @@ namespace {
 // Two refreshes are at least this far apart.
 constexpr int64_t kSpacingMs = 20;
 // A broker that lags behind the catalog does not know a new topic yet, so its word alone does not
-// make a topic missing; this many do.
-constexpr int kConfirmations = 3;
+// make a topic missing; that of so many does, or of a majority when there are few brokers.
+constexpr size_t kConfirmations = 3;
+
+// Whether nothing is left open that another broker may know.
+bool tells_all(const wire::MetadataAnswer& answer) {
+  return std::all_of(answer.topics.begin(), answer.topics.end(), [](const auto& topic) {
+    return !topic.error &&
+           std::all_of(topic.partitions.begin(), topic.partitions.end(),
+                       [](const auto& partition) { return partition.leader != BrokerId{}; });
+  });
+}
 }  // namespace
 
 const TopicRoute* Router::topic(const std::string& name) const {
@@ -21,7 +30,7 @@ const TopicRoute* Router::topic(const std::string& name) const {
 
 bool Router::is_missing(const std::string& name) const {
   auto found = missing_.find(name);
-  return found != missing_.end() && found->second >= kConfirmations;
+  return found != missing_.end() && found->second.certain;
 }
 
 std::string Router::leader_of(const std::string& name, uint32_t partition) const {
@@ -56,20 +65,25 @@ void Router::absorb(const wire::MetadataAnswer& answer) {
   for (const auto& topic : answer.topics) absorb_topic(answer, topic);
 }
 
+void Router::note_missing(const wire::MetadataAnswer& answer,
+                          const wire::MetadataAnswer::Topic& topic) {
+  if (topic.error->code == strandlog::Code::kNotFound) {
+    Missing& missing = missing_[topic.name];
+    missing.told_by.insert(answer.answered_by);
+    missing.certain |=
+        answer.answered_by == answer.catalog_leader ||
+        missing.told_by.size() >= std::min(kConfirmations, answer.brokers.size() / 2 + 1);
+    if (missing.certain) {
+      topics_.erase(topic.name);
+      return;
+    }
+  }
+  want(topic.name);
+}
+
 void Router::absorb_topic(const wire::MetadataAnswer& answer,
                           const wire::MetadataAnswer::Topic& topic) {
-  if (topic.error && topic.error->code != strandlog::Code::kNotFound) return want(topic.name);
-  if (topic.error) {
-    bool certain = answer.answered_by == answer.catalog_leader;
-    int& heard = missing_[topic.name];
-    heard = certain ? kConfirmations : heard + 1;
-    if (heard >= kConfirmations) {
-      topics_.erase(topic.name);
-    } else {
-      want(topic.name);
-    }
-    return;
-  }
+  if (topic.error) return note_missing(answer, topic);
   missing_.erase(topic.name);
   TopicRoute route{topic.id, topic.name, {}};
   auto known = topics_.find(topic.name);
@@ -121,6 +135,7 @@ void Router::on_metadata(Time started, AnyReply reply) {
   last_error_.reset();
   if (const auto* metadata = std::get_if<wire::MetadataAnswer>(&reply.answer.body)) {
     absorb(*metadata);
+    if (!tells_all(*metadata)) any_.turn_to_another();
   }
 }
 

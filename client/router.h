@@ -49,8 +49,6 @@ class Router {
   void cancel(uint64_t lookup) { lookups_.erase(lookup); }
   void turn(Time now);
   Time next_deadline() const;
-  /// Takes in metadata that somebody else asked for.
-  void absorb(const wire::MetadataAnswer& answer);
 
  private:
   struct Lookup {
@@ -62,7 +60,9 @@ class Router {
 
   void refresh(Time now);
   void on_metadata(Time started, AnyReply reply);
+  void absorb(const wire::MetadataAnswer& answer);
   void absorb_topic(const wire::MetadataAnswer& answer, const wire::MetadataAnswer::Topic& topic);
+  void note_missing(const wire::MetadataAnswer& answer, const wire::MetadataAnswer::Topic& topic);
   void settle_lookups(Time now);
   std::optional<Result<TopicRoute>> outcome(Time now, const Lookup& lookup) const;
 
@@ -70,7 +70,11 @@ class Router {
   RequestTable& requests_;
   Time now_;
   std::map<std::string, TopicRoute> topics_;
-  std::map<std::string, int> missing_;  ///< topic → how often "not found" was heard; from 1
+  struct Missing {
+    std::set<BrokerId> told_by;
+    bool certain = false;  ///< by the catalog's leader, or by enough brokers
+  };
+  std::map<std::string, Missing> missing_;
   std::map<BrokerId, std::string> addresses_;
   std::set<std::string> wanted_;
   bool asking_ = false;

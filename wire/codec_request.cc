@@ -30,6 +30,7 @@ struct PutBody {
     auto topics = builder.initTopics(count_of(request.topics));
     for (unsigned i = 0; i < topics.size(); ++i) topics.set(i, text_ptr(request.topics[i]));
     builder.setAll(request.all);
+    builder.setComplete(request.complete);
   }
   void operator()(const ProduceRequest& request) {
     auto builder = body.initProduce();
@@ -79,7 +80,7 @@ static FetchRequest::Item get(schema::FetchRequest::Item::Reader reader, Reading
 }
 
 static MetadataRequest get(schema::MetadataRequest::Reader reader, Reading& reading) {
-  return {reading.all(reader.getTopics()), reader.getAll()};
+  return {reading.all(reader.getTopics()), reader.getAll(), reader.getComplete()};
 }
 
 static ProduceRequest get(schema::ProduceRequest::Reader reader, Reading& reading) {

@@ -57,6 +57,9 @@ enum class FoundingState : uint8_t { kBlank = 0, kPrepared = 1, kFounded = 2 };
 struct MetadataRequest {
   std::vector<std::string> topics;  ///< empty and !all: brokers only
   bool all = false;
+  /// Rather kStale as a whole than leaving out topics, or calling them missing, that this broker
+  /// may not have heard of since it started.
+  bool complete = false;
   bool operator==(const MetadataRequest&) const = default;
 };
 

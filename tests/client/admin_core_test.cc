@@ -28,8 +28,9 @@ struct AdminTester {
     metadata.topics.push_back(topic);
   }
   wire::AnswerBody answer(uint64_t broker, const wire::RequestBody& body) {
-    if (std::holds_alternative<wire::MetadataRequest>(body)) {
+    if (const auto* request = std::get_if<wire::MetadataRequest>(&body)) {
       ++asked_metadata;
+      asked_complete = request->complete;
       wire::MetadataAnswer out = metadata;
       if (port.time < created_at) out.topics[0].partitions[0].leader = {};
       return out;
@@ -69,6 +70,7 @@ struct AdminTester {
   Time created_at{0};
   std::optional<wire::WireError> create_error;
   int asked_metadata = 0;
+  bool asked_complete = false;
   int not_leader_answers = 0;
 };
 
@@ -94,6 +96,18 @@ TEST(AdminCore, LeavesFieldsEmptyWithoutALeader) {
   ASSERT_TRUE(topic.ok());
   EXPECT_EQ(topic->partitions.at(0).leader, std::nullopt);
   EXPECT_EQ(topic->partitions.at(0).replicas.at(0).state, "offline");
+}
+
+TEST(AdminCore, AcceptsNoListFromABrokerThatMayNotKnowEveryTopic) {
+  AdminTester tester;
+  EXPECT_TRUE(tester.admin().list_topics().ok());
+  EXPECT_TRUE(tester.asked_complete);
+  EXPECT_TRUE(tester.admin().describe_topic("t").ok());
+  EXPECT_TRUE(tester.asked_complete);
+  EXPECT_TRUE(look_up_ends(tester.port, {{"t", 0}}, 5000).ok());
+  EXPECT_TRUE(tester.asked_complete);
+  EXPECT_TRUE(tester.admin().describe_cluster().ok());
+  EXPECT_FALSE(tester.asked_complete) << "brokers are shown also while the catalog has no leader";
 }
 
 TEST(AdminCore, WaitsForTheLeadersOfANewTopic) {

@@ -122,6 +122,7 @@ class FakeWorld {
           continue;
         }
         ++metadata_requests;
+        metadata_from.insert(asked.address);
         if (!mute_metadata) answer(asked, metadata_for(*wanted));
       }
     } while (!net.events.empty() || core.next_deadline() <= now);
@@ -166,6 +167,7 @@ class FakeWorld {
   bool mute_metadata = false;
   strandlog::Code why_missing = strandlog::Code::kNotFound;  ///< told of topics that are not there
   int metadata_requests = 0;
+  std::set<std::string> metadata_from;
   std::deque<Asked> inbox;
 
  private:

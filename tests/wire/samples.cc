@@ -111,7 +111,7 @@ std::vector<Request> sample_requests() {
   CreateTopicRequest create{"orders", 12, 3, settings()};
   std::vector<RequestBody> bodies = {
       MetadataRequest{},
-      MetadataRequest{{"", "orders"}, true},
+      MetadataRequest{{"", "orders"}, true, true},
       ProduceRequest{},
       ProduceRequest{1, {{where(0), 1, 0}, {where(1), 1000, 7}}},
       FetchRequest{},

@@ -10,6 +10,7 @@ $Cxx.namespace("strandlog::wire::schema");
 struct MetadataRequest {
   topics @0 :List(Text);
   all @1 :Bool;
+  complete @2 :Bool;
 }
 
 struct ProduceRequest {
