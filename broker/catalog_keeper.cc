@@ -46,6 +46,7 @@ void CatalogKeeper::advanced() {
     store::ReadResult result;
     auto ready = context_.store.read(request, ticket, result);
     if (!ready.ok()) {
+      if (ready.error().code == Code::kBusy) return;  // tick() comes back to it
       LOG(kError, "cannot read the catalog's log", kv("why", ready.error().text));
       return;
     }
@@ -54,7 +55,9 @@ void CatalogKeeper::advanced() {
       return;
     }
     if (result.last < result.first) return;
+    Index before = context_.catalog.applied();
     for (const Bytes& piece : result.pieces) apply_run(piece, up_to);
+    if (context_.catalog.applied() == before) return;  // it fails its checks
     finish_run();
   }
 }
@@ -224,6 +227,7 @@ void CatalogKeeper::tick(Peers& peers) {
   if (begun() && std::exchange(reconcile_due_, false)) reconcile();
   if (!begun() || context_.now < next_duty_) return;
   next_duty_ = context_.now.plus_ms(kDutyMs);
+  advanced();  // a read may have been refused
   if (tables_.behind()) tables_.save(context_.catalog);
   if (leads()) lead(context_.now);
   const wire::LeaderNotice* leader = context_.leader_of(group());

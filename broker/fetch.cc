@@ -37,7 +37,7 @@ void Fetch::handle(const ReplyTo& to, const wire::FetchRequest& request, uint32_
   pending.request = request;
   pending.arrived = context_.now;
   pending.deadline = context_.now.plus_ms(std::min(request.max_wait_ms, deadline_ms));
-  for (const auto& item : request.items) pending.items.push_back({item, {}, {}, false, 0, {}});
+  for (const auto& item : request.items) pending.items.emplace_back().asked = item;
   deadlines_.insert({pending.deadline, id});
   attempt(id);
 }
@@ -102,15 +102,15 @@ bool Fetch::look(uint64_t id, size_t index) {
   if (item.asked.from > replica.high_watermark) {
     // What was committed is in a confirmed leader's log, whether it knows that yet or not.
     if (item.end_confirmed && item.asked.from > state.next_offset) {
-      item.error = wire::WireError{Code::kOutOfRange,
-                                   "offset " + std::to_string(item.asked.from.value) +
-                                       " is above the log's end " +
-                                       std::to_string(state.next_offset.value),
-                                   {},
-                                   {}};
+      item.error =
+          wire::WireError{Code::kOutOfRange,
+                          "offset " + std::to_string(item.asked.from.value) +
+                              " is above the log's end " + std::to_string(state.next_offset.value),
+                          {},
+                          {}};
       return true;
     }
-    if (!item.end_confirmed) confirm_end(id, index, replica);
+    if (!item.end_confirmed && !item.confirming) confirm_end(id, index, replica);
   }
   return false;
 }
@@ -156,6 +156,7 @@ bool Fetch::start_read(uint64_t id, size_t index, Replica& replica) {
 void Fetch::confirm_end(uint64_t id, size_t index, Replica& replica) {
   uint64_t token = kFetchTickets | ++next_token_;
   confirmations_[token] = {id, index};
+  fetches_.at(id).items[index].confirming = true;
   context_.replicas.read_index(replica, token);
 }
 
@@ -183,7 +184,9 @@ void Fetch::on_read_index(const raft::ReadReady& ready) {
     confirmations_.erase(found);
     auto fetch = fetches_.find(owner.fetch);
     if (fetch == fetches_.end()) return;
-    fetch->second.items[owner.item].end_confirmed = ready.index.has_value();
+    Item& item = fetch->second.items[owner.item];
+    item.confirming = false;
+    item.end_confirmed = ready.index.has_value();
     attempt(owner.fetch);
     return;
   }

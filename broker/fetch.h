@@ -30,7 +30,8 @@ class Fetch {
     wire::FetchRequest::Item asked;
     std::optional<wire::WireError> error;
     Uid uid;
-    bool end_confirmed = false;  ///< a quorum confirmed that `from` lies beyond the end
+    bool confirming = false;     ///< a quorum is asked whether `from` lies beyond the end
+    bool end_confirmed = false;  ///< it does
     uint64_t reading = 0;        ///< bytes a disk read under way may bring
     store::ReadResult found;
   };

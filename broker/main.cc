@@ -160,7 +160,10 @@ int run(const Settings& settings) {
   auto listening = transport.listen(ListenerKind::kClient, settings.broker.listen);
   if (listening.ok())
     listening = transport.listen(ListenerKind::kPeer, settings.broker.listen_peer);
-  if (!listening.ok()) return complain(listening.error(), kOther);
+  if (!listening.ok()) {
+    bool bad_setting = listening.error().code == Code::kInvalidArgument;
+    return complain(listening.error(), bad_setting ? kBadConfig : kOther);
+  }
   StoreId store_id = directory->identity().store;
   auto opened = store::Store::open(settings.broker.store, **disk, random, store_id);
   if (!opened.ok()) return complain(opened.error(), exit_code_of_directory(opened.error().code));

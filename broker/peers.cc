@@ -123,7 +123,7 @@ void Peers::transmit(LinkId link, wire::PeerMessage message, Outbox box) {
   message.replicas = std::move(box.replicas);
   message.catalog_fetch = box.catalog_fetch;
   message.catalog_entries = box.catalog_entries;
-  transport_.send(link, Message{wire::encode(message), std::move(box.frames)});
+  if (!transport_.send(link, Message{wire::encode(message), std::move(box.frames)})) ++dropped_;
 }
 
 void Peers::flush(Time now, int64_t heartbeat_ms, const Announcement& announcement) {

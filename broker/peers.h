@@ -45,7 +45,8 @@ class Peers {
 
   // ---- outbox of this turn
   void raft(BrokerId to, wire::RaftMessage message);
-  /// An append with entries, on the bulk lane. False when the peer cannot be reached now.
+  /// An append, with its entries if any, on the bulk lane. False without a session. What flush()
+  /// then cannot hand over (dropped()) is lost as on a network: the leader sends it again.
   bool append(BrokerId to, wire::RaftMessage message, std::vector<Bytes> frames);
   void leaders(const std::vector<wire::LeaderNotice>& notices);  ///< to everyone
   void leaders(BrokerId to, std::vector<wire::LeaderNotice> notices);
@@ -68,6 +69,8 @@ class Peers {
   /// The sender is who it says it is, with its broker's present store: its boot and its durable
   /// round are remembered, and anything older is refused from now on.
   void trust(const wire::PeerMessage& message);
+  /// Messages that the transport did not take, ever.
+  uint64_t dropped() const { return dropped_; }
   /// The broker whose link this is; none for seeds and unknown links.
   std::optional<BrokerId> broker_of(LinkId link) const;
 
@@ -123,6 +126,7 @@ class Peers {
   std::map<std::string, Seed> seeds_;
   std::map<StoreId, wire::RememberedStore> remembered_;
   Changed changed_ = Changed::kNothing;
+  uint64_t dropped_ = 0;
 };
 
 }  // namespace strandlog::broker

@@ -278,14 +278,18 @@ void Shard::act(const ReplicaEvent& event) {
 // What this replica knows of its group's leader; told to the others only by the leader itself.
 void Shard::announce_leader(Uid uid) {
   const Replica* replica = replicas_.find(uid);
-  if (!replica || !replica->group) return;
-  const auto& group = *replica->group;
-  wire::LeaderNotice notice{replica->spec.group, group.term(), group.leader(), {}};
-  if (const raft::Member* leader = group.membership().find(group.leader())) {
-    notice.broker = leader->broker;
+  if (!replica) return;
+  wire::LeaderNotice notice{replica->spec.group, {}, {}, {}};
+  const auto* known = leaders_.find(notice.group);
+  if (replica->group) {
+    notice.term = replica->group->term();
+    notice.leader = replica->group->leader();
+    const raft::Member* leader = replica->group->membership().find(notice.leader);
+    if (leader) notice.broker = leader->broker;
+  } else if (known) {
+    notice.term = known->term;  // out of service: an end of what was announced, at most
   }
   if (notice.leader == Uid{}) {
-    const auto* known = leaders_.find(notice.group);
     if (!known || known->term > notice.term || known->broker != self_.address.broker) return;
     notice.broker = self_.address.broker;
   }
@@ -318,6 +322,7 @@ void Shard::send() {
     if (announcement.faulty.size() < kMostFaultyTold) announcement.faulty.push_back(uid);
   }
   peers_.flush(context_.now, config_.heartbeat_ms, announcement);
+  metrics_.counters["peer_messages_dropped_total"] = peers_.dropped();
 }
 
 // A new boot is worth a round of its own; durable rounds go along with the next one, at most once a

@@ -26,6 +26,7 @@ class SentTransport : public Transport {
   bool send(LinkId link, Message message) override {
     auto decoded = wire::decode_peer_message(message.control);
     EXPECT_TRUE(decoded.ok());
+    if (full) return false;
     sent.emplace_back(link.value, *decoded);
     return true;
   }
@@ -33,6 +34,7 @@ class SentTransport : public Transport {
 
   std::map<uint64_t, std::string> addresses;
   std::vector<uint64_t> closed;
+  bool full = false;
   std::vector<std::pair<uint64_t, wire::PeerMessage>> sent;
 
  private:
@@ -161,6 +163,15 @@ TEST_F(PeersTest, MeetsABoundedNumberOfBrokers) {
     peers_.meet({BrokerId{i}, store(3), "127.0.0.1:1", "127.0.0.1:2"});
   }
   EXPECT_EQ(transport_.addresses.size(), 2 * Peers::kMostPeers);
+}
+
+TEST_F(PeersTest, CountsWhatTheTransportDoesNotTake) {
+  judge(from_two(1, 7));
+  transport_.full = true;
+  EXPECT_TRUE(peers_.append(BrokerId{2}, {}, {}));
+  EXPECT_EQ(peers_.dropped(), 0u);
+  peers_.flush(Time{0}, 100, {});
+  EXPECT_EQ(peers_.dropped(), 2u) << "the append and a heartbeat";
 }
 
 TEST_F(PeersTest, CutsWhatOneTurnHasToSayIntoMessagesOfBoundedSize) {
