@@ -67,6 +67,7 @@ class SimBroker {
   const broker::BrokerConfig& config() const { return options_.config; }
   const StoreId& store_id() const { return store_id_; }
   store::FakeDisk& disk() { return disk_; }
+  const store::FakeDisk& disk() const { return disk_; }
   /// Only while up.
   const store::Store& store() const { return *process_->store; }
   SimClock& clock() { return process_->clock; }

@@ -222,6 +222,7 @@ bool Network::transmit(uint64_t id, Connection& c, Direction direction, Message 
   uint64_t bytes = message.byte_count();
   if (lane.queued_bytes + bytes > kQueuedBytes) return false;
   lane.queued_bytes += bytes;
+  if (tap_) tap_({id << 20 | c.epoch, c.kind, direction == kToServer, message});
   int64_t way = dice_.spread(options_.latency_us);
   if (extra_latency_us_ > 0) way += dice_.spread(extra_latency_us_);
   int64_t busy = static_cast<int64_t>(bytes * 1000 / options_.bytes_per_ms);

@@ -21,6 +21,14 @@ struct NetworkOptions {
   uint64_t bytes_per_ms = 200'000;  ///< of one connection and direction
 };
 
+/// A message that a process hands over, before it is under way.
+struct Sighting {
+  uint64_t connection = 0;  ///< one per link and time it came up
+  ListenerKind kind = ListenerKind::kClient;
+  bool to_server = false;  ///< towards the side that listens
+  const Message& message;
+};
+
 /// Behaves as the contract of Transport says and as ZmqTransport does: links made by connect()
 /// connect again by themselves and tell it, what is sent before waits in a small queue, the
 /// listening side is told nothing. A host is the part of an address before its colon. One thread.
@@ -49,6 +57,9 @@ class Network {
   void replay(const std::string& from, const std::string& to);
   /// Every message takes longer by about this much.
   void set_extra_latency_us(int64_t us) { extra_latency_us_ = us; }
+
+  /// Called with every message.
+  void set_tap(std::function<void(const Sighting&)> tap) { tap_ = std::move(tap); }
 
   struct Figures {
     uint64_t delivered = 0, lost = 0, resets = 0, replayed = 0;
@@ -110,6 +121,7 @@ class Network {
   std::map<std::string, Listener> listeners_;
   std::set<std::pair<std::string, std::string>> cuts_;
   std::map<std::pair<std::string, std::string>, std::deque<Message>> remembered_;
+  std::function<void(const Sighting&)> tap_;
   uint64_t next_id_ = 1;
   Figures figures_;
 };

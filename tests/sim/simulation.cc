@@ -57,7 +57,9 @@ const std::vector<Fault>& all_faults() {
 Simulation::Simulation(uint64_t seed)
     : dice_(seed * 0x9e3779b97f4a7c15u + 1),
       schedule_(dice_.next()),
-      network_(schedule_, dice_.fork()) {}
+      network_(schedule_, dice_.fork()) {
+  network_.set_tap([this](const Sighting& sighting) { watch_.saw(sighting); });
+}
 
 Simulation::~Simulation() {
   clients_.clear();
@@ -77,6 +79,7 @@ Outcome Simulation::run() {
   if (outcome_.violations.empty()) use_and_abuse();
   if (outcome_.violations.empty()) heal();
   if (outcome_.violations.empty()) read_everything();
+  if (outcome_.violations.empty()) compare_replicas();
   judge();
   return outcome_;
 }
@@ -215,6 +218,7 @@ void Simulation::use_and_abuse() {
     schedule_client(i);
   }
   schedule_fault();
+  schedule_look_at_disks();
   schedule_.run_until(schedule_.now().plus_ms(busy_ms_));
   abusing_ = false;
 }
@@ -393,6 +397,7 @@ void Simulation::judge() {
   }
   outcome_.virtual_ms = schedule_.now().us / 1000;
   if (outcome_.violations.empty()) outcome_.violations = check(history_);
+  for (const std::string& seen : watch_.violations()) violated(seen);
   outcome_.fingerprint = fingerprint();
 }
 

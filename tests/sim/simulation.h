@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "tests/sim/client.h"
+#include "tests/sim/watch.h"
 
 namespace strandlog::sim {
 
@@ -30,6 +31,8 @@ const std::vector<Fault>& all_faults();
 
 struct Outcome {
   std::vector<std::string> violations;
+  uint64_t promises_checked = 0;  ///< acknowledgements whose durable images were looked at
+  uint64_t replicas_compared = 0;
   uint64_t sent = 0, acked = 0, failed = 0;
   std::map<Fault, uint64_t> faults;  ///< drawn kinds, with how often each came
   int64_t virtual_ms = 0;
@@ -55,6 +58,9 @@ class Simulation {
   void judge();
 
   void schedule_client(size_t client);
+  void schedule_look_at_disks();
+  void check_durable(const Promise& promise);
+  void compare_replicas();
   void schedule_fault();
   void strike(Fault fault);
   void cut_some();
@@ -69,6 +75,7 @@ class Simulation {
   Dice dice_;
   Schedule schedule_;
   Network network_;
+  Watch watch_;
   History history_;
   Outcome outcome_;
   bool trace_ = false;

@@ -62,6 +62,8 @@ class FakeDisk : public Disk {
   /// The process ends, the power stays: of each lane's unfinished operations a random number ran
   /// unseen. What files show stays as it is, flushed or not. Handles, holds and faults end.
   void end_process(uint64_t seed);
+  /// Nothing but what was flushed is left: the durable images, as the harshest power cut has them.
+  void lose_unflushed();
   bool stopped() const { return stop_at_ && operations_ >= *stop_at_; }
   /// Operations that changed something, blocking or not, since the start: file creation, write,
   /// flush, allocate, make_directory, flush_directory, rename, remove. An operation with
@@ -156,6 +158,7 @@ class FakeDisk : public Disk {
   void end_faults();
   void forget_process();
   void crash_names(Dice& dice);
+  void drop_orphans();
   void crash_file(File& file, Dice& dice);
 
   static constexpr uint64_t kDirectory = 1;  ///< the "file" of every directory's name

@@ -29,6 +29,10 @@ void FakeDisk::crash_names(Dice& dice) {
   for (const NameChange& change : changes_) {
     if (dice.below(2) == 1) apply_name(change, durable_names_);
   }
+  drop_orphans();
+}
+
+void FakeDisk::drop_orphans() {
   changes_.clear();
   // What lies in a directory that did not survive is gone with it; parents sort before children.
   for (auto it = durable_names_.begin(); it != durable_names_.end();) {
@@ -76,6 +80,17 @@ void FakeDisk::crash(uint64_t seed) {
   crash_lane(DiskOp::Lane::kBackground, dice, was_stopped);
   crash_names(dice);
   for (auto& [id, file] : files_) crash_file(file, dice);
+  forget_process();
+}
+
+void FakeDisk::lose_unflushed() {
+  end_faults();
+  drop_orphans();
+  for (auto& [id, file] : files_) {
+    file.now = file.durable;
+    file.dirty.clear();
+    file.handles = 0;
+  }
   forget_process();
 }
 

@@ -40,6 +40,7 @@ void print(uint64_t seed, const Outcome& outcome) {
 
 struct Totals {
   uint64_t seeds = 0, bad = 0, acked = 0, failed = 0, faults = 0;
+  uint64_t promises_checked = 0, replicas_compared = 0;
   int64_t virtual_ms = 0;
   std::map<Fault, uint64_t> by_kind;
 };
@@ -49,6 +50,8 @@ void add(Totals& totals, const Outcome& outcome) {
   totals.bad += outcome.violations.empty() ? 0 : 1;
   totals.acked += outcome.acked;
   totals.failed += outcome.failed;
+  totals.promises_checked += outcome.promises_checked;
+  totals.replicas_compared += outcome.replicas_compared;
   totals.virtual_ms += outcome.virtual_ms;
   for (const auto& [fault, count] : outcome.faults) {
     totals.by_kind[fault] += count;
@@ -70,6 +73,9 @@ int run(uint64_t first, uint64_t last) {
   std::printf("%" PRIu64 " seeds, %" PRIu64 " broke a promise; %" PRIu64
               " records acknowledged, %" PRIu64 " failed, %" PRIu64 " faults\n",
               totals.seeds, totals.bad, totals.acked, totals.failed, totals.faults);
+  std::printf("%" PRIu64 " acknowledgements looked up on the disks, %" PRIu64
+              " replicas compared\n",
+              totals.promises_checked, totals.replicas_compared);
   for (Fault fault : all_faults()) {
     std::printf("  %-12s %" PRIu64 "\n", name_of(fault), totals.by_kind[fault]);
   }

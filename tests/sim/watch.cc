@@ -1,0 +1,85 @@
+// Reading over the brokers' shoulders.
+#include "tests/sim/watch.h"
+
+#include "wire/codec.h"
+
+namespace strandlog::sim {
+namespace {
+
+constexpr size_t kMostViolations = 20;
+
+std::string text(Uid uid) { return std::to_string(uid.value); }
+
+}  // namespace
+
+void Watch::saw(const Sighting& sighting) {
+  if (sighting.kind == ListenerKind::kPeer) return saw_peer(sighting);
+  if (!look_) return;
+  if (sighting.to_server) {
+    saw_request(sighting);
+  } else {
+    saw_answer(sighting);
+  }
+}
+
+void Watch::saw_peer(const Sighting& sighting) {
+  auto message = wire::decode_peer_message(sighting.message.control);
+  if (!message.ok()) return;
+  using Kind = wire::RaftMessage::Kind;
+  for (const wire::RaftMessage& raft : message->raft) {
+    if (raft.kind == Kind::kAppend) leads(raft.group, raft.term, raft.from);
+    if (raft.kind == Kind::kVoteAnswer && raft.granted && !raft.pre) {
+      votes_for(raft.from, raft.term, raft.to);
+    }
+    // A candidate votes for itself.
+    if (raft.kind == Kind::kVoteRequest && !raft.pre) votes_for(raft.from, raft.term, raft.from);
+  }
+  for (const wire::LeaderNotice& notice : message->leaders) {
+    if (notice.leader != Uid{}) leads(notice.group, notice.term, notice.leader);
+  }
+}
+
+void Watch::leads(const GroupId& group, Term term, Uid leader) {
+  Uid known = leaders_.try_emplace({group, term}, leader).first->second;
+  if (known == leader || violations_.size() >= kMostViolations) return;
+  violations_.push_back("I14: replicas " + text(known) + " and " + text(leader) +
+                        " both led a group in term " + std::to_string(term.value));
+}
+
+void Watch::votes_for(Uid voter, Term term, Uid candidate) {
+  Uid known = votes_.try_emplace({voter, term}, candidate).first->second;
+  if (known == candidate || violations_.size() >= kMostViolations) return;
+  violations_.push_back("I14: replica " + text(voter) + " voted for " + text(known) + " and for " +
+                        text(candidate) + " in term " + std::to_string(term.value));
+}
+
+void Watch::sample_promise(std::function<void(const Promise&)> look) {
+  look_ = std::move(look);
+  asked_.clear();
+}
+
+void Watch::saw_request(const Sighting& sighting) {
+  auto request = wire::decode_request(sighting.message.control);
+  if (!request.ok()) return;
+  const auto* produce = std::get_if<wire::ProduceRequest>(&request->body);
+  if (produce && produce->acks > 0) {
+    asked_[{sighting.connection, request->id}] = produce->acks;
+  }
+}
+
+void Watch::saw_answer(const Sighting& sighting) {
+  auto answer = wire::decode_answer(sighting.message.control);
+  if (!answer.ok() || answer->error) return;
+  auto asked = asked_.find({sighting.connection, answer->id});
+  const auto* produce = std::get_if<wire::ProduceAnswer>(&answer->body);
+  if (asked == asked_.end() || !produce) return;
+  for (const auto& item : produce->items) {
+    if (item.error) continue;
+    Promise promise{item.where, item.base_offset, asked->second};
+    auto look = std::exchange(look_, nullptr);
+    asked_.clear();
+    return look(promise);
+  }
+}
+
+}  // namespace strandlog::sim

@@ -1,0 +1,48 @@
+// Watch: sees every message on the wire and judges what no client can see.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "tests/sim/network.h"
+#include "wire/messages.h"
+
+namespace strandlog::sim {
+
+/// What a broker promised by an answer that is leaving it now.
+struct Promise {
+  wire::TopicPartition where;
+  Offset offset;     ///< of the first record
+  uint8_t acks = 0;  ///< as in the request
+};
+
+/// I14 of what brokers say to each other: one leader per group and term, one vote per replica and
+/// term. Of what they say to clients, a sample of promises, for others to look into. One thread.
+class Watch {
+ public:
+  void saw(const Sighting& sighting);
+  /// The next acknowledgement of a request sent from now on goes to `look`, before it is delivered.
+  void sample_promise(std::function<void(const Promise&)> look);
+  const std::vector<std::string>& violations() const { return violations_; }
+  uint64_t votes() const { return votes_.size(); }
+  uint64_t leaderships() const { return leaders_.size(); }
+
+ private:
+  void saw_peer(const Sighting& sighting);
+  void saw_request(const Sighting& sighting);
+  void saw_answer(const Sighting& sighting);
+  void leads(const GroupId& group, Term term, Uid leader);
+  void votes_for(Uid voter, Term term, Uid candidate);
+
+  std::map<std::pair<GroupId, Term>, Uid> leaders_;
+  std::map<std::pair<Uid, Term>, Uid> votes_;
+  std::function<void(const Promise&)> look_;
+  std::map<std::pair<uint64_t, uint64_t>, uint8_t> asked_;  ///< (connection, request) → acks
+  std::vector<std::string> violations_;
+};
+
+}  // namespace strandlog::sim

@@ -1,0 +1,92 @@
+// Watch: what it calls a broken promise.
+#include "tests/sim/watch.h"
+
+#include <gtest/gtest.h>
+
+#include "wire/codec.h"
+
+namespace strandlog::sim {
+namespace {
+
+using Kind = wire::RaftMessage::Kind;
+
+wire::RaftMessage raft_message(Kind kind, uint64_t from, uint64_t to, uint64_t term) {
+  wire::RaftMessage message;
+  message.kind = kind;
+  message.from = Uid{from};
+  message.to = Uid{to};
+  message.term = Term{term};
+  message.granted = true;
+  return message;
+}
+
+void show(Watch& watch, wire::RaftMessage raft) {
+  wire::PeerMessage peer;
+  peer.raft.push_back(std::move(raft));
+  watch.saw({1, ListenerKind::kPeer, true, Message{wire::encode(peer), {}}});
+}
+
+TEST(Watch, SeesTwoLeadersOfOneTerm) {
+  Watch watch;
+  show(watch, raft_message(Kind::kAppend, 1, 2, 5));
+  show(watch, raft_message(Kind::kAppend, 1, 3, 5));
+  show(watch, raft_message(Kind::kAppend, 2, 3, 6));
+  EXPECT_TRUE(watch.violations().empty());
+  show(watch, raft_message(Kind::kAppend, 2, 1, 5));
+  EXPECT_EQ(watch.violations().size(), 1u);
+}
+
+TEST(Watch, SeesAReplicaThatVotesTwice) {
+  Watch watch;
+  show(watch, raft_message(Kind::kVoteAnswer, 1, 2, 5));
+  show(watch, raft_message(Kind::kVoteAnswer, 1, 2, 5));
+  show(watch, raft_message(Kind::kVoteAnswer, 1, 3, 6));
+  wire::RaftMessage pre = raft_message(Kind::kVoteAnswer, 1, 3, 5);
+  pre.pre = true;
+  show(watch, pre);
+  EXPECT_TRUE(watch.violations().empty());
+  show(watch, raft_message(Kind::kVoteAnswer, 1, 3, 5));
+  EXPECT_EQ(watch.violations().size(), 1u);
+  show(watch, raft_message(Kind::kVoteRequest, 1, 3, 6));
+  EXPECT_EQ(watch.violations().size(), 2u) << "a candidate votes for itself";
+}
+
+struct Conversation {
+  Watch watch;
+  std::vector<uint64_t> offsets;
+  Conversation() {
+    watch.sample_promise([this](const Promise& one) { offsets.push_back(one.offset.value); });
+  }
+  void ask(uint64_t id, uint8_t acks) {
+    wire::Request request;
+    request.id = id;
+    request.body = wire::ProduceRequest{acks, {{}}};
+    watch.saw({7, ListenerKind::kClient, true, Message{wire::encode(request), {}}});
+  }
+  void answer(uint64_t id, uint64_t offset, std::optional<wire::WireError> error = {}) {
+    wire::ProduceAnswer::Item item;
+    item.base_offset = Offset{offset};
+    item.error = std::move(error);
+    wire::Answer answer;
+    answer.id = id;
+    answer.body = wire::ProduceAnswer{{item}};
+    watch.saw({7, ListenerKind::kClient, false, Message{wire::encode(answer), {}}});
+  }
+};
+
+TEST(Watch, SamplesThePromiseOfOneAnswer) {
+  Conversation talk;
+  talk.answer(1, 10);  // of a request it did not see
+  talk.ask(2, 0);
+  talk.answer(2, 20);  // promises nothing
+  talk.ask(3, 2);
+  talk.answer(3, 30, wire::WireError{Code::kBusy, "", {}, ""});
+  talk.ask(4, 2);
+  talk.answer(4, 40);
+  talk.ask(5, 2);
+  talk.answer(5, 50);  // one is enough
+  EXPECT_EQ(talk.offsets, std::vector<uint64_t>{40});
+}
+
+}  // namespace
+}  // namespace strandlog::sim
