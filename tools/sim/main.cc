@@ -1,5 +1,5 @@
 // strandlog-sim: runs whole clusters in one thread, seed by seed; not installed.
-#include <chrono>
+#include <algorithm>
 #include <cinttypes>
 #include <cstdio>
 #include <optional>
@@ -7,20 +7,46 @@
 #include <vector>
 
 #include "base/log.h"
+#include "base/option_print.h"
 #include "base/options.h"
 #include "tests/sim/simulation.h"
+#include "tools/sim/runs.h"
 
 namespace strandlog::sim {
 namespace {
 
 constexpr int kOk = 0, kFound = 1, kUsage = 2;
+constexpr size_t kHelpWidth = 100;
 
 const char* kHelp =
-    "usage: strandlog-sim run --seeds FIRST..LAST   every seed; a line for each broken promise\n"
-    "       strandlog-sim replay SEED               one seed, with what was done to it and the "
-    "logs\n";
+    "usage: strandlog-sim run [options]   many seeds; a line for each broken promise\n"
+    "       strandlog-sim replay SEED     one seed, with what was done to it and the logs\n\n";
 
-OptionTable options() { return {{.name = "seeds", .fallback = "1..20", .help = "FIRST..LAST"}}; }
+OptionTable options() {
+  return {
+      {.name = "seeds", .fallback = "1..20", .help = "FIRST..LAST"},
+      {.name = "from",
+       .type = OptionType::kInteger,
+       .fallback = "0",
+       .min = 0,
+       .help = "leave out the seeds below this one"},
+      {.name = "jobs",
+       .type = OptionType::kInteger,
+       .fallback = "1",
+       .min = 1,
+       .max = 64,
+       .help = "processes"},
+      {.name = "minutes",
+       .type = OptionType::kInteger,
+       .fallback = "0",
+       .min = 0,
+       .help = "begin no seed later; 0: run all of them"},
+      {.name = "json",
+       .type = OptionType::kBool,
+       .fallback = "false",
+       .help = "a line of JSON for each seed and one for all"},
+  };
+}
 
 std::optional<uint64_t> number(const std::string& text) {
   if (text.empty() || text.size() > 18) return std::nullopt;
@@ -32,65 +58,14 @@ std::optional<uint64_t> number(const std::string& text) {
   return value;
 }
 
-void print(uint64_t seed, const Outcome& outcome) {
-  for (const std::string& violation : outcome.violations) {
-    std::printf("seed %" PRIu64 ": %s\n", seed, violation.c_str());
-  }
-}
-
-struct Totals {
-  uint64_t seeds = 0, bad = 0, acked = 0, failed = 0, faults = 0;
-  uint64_t promises_checked = 0, replicas_compared = 0;
-  int64_t virtual_ms = 0;
-  std::map<Fault, uint64_t> by_kind;
-};
-
-void add(Totals& totals, const Outcome& outcome) {
-  ++totals.seeds;
-  totals.bad += outcome.violations.empty() ? 0 : 1;
-  totals.acked += outcome.acked;
-  totals.failed += outcome.failed;
-  totals.promises_checked += outcome.promises_checked;
-  totals.replicas_compared += outcome.replicas_compared;
-  totals.virtual_ms += outcome.virtual_ms;
-  for (const auto& [fault, count] : outcome.faults) {
-    totals.by_kind[fault] += count;
-    totals.faults += count;
-  }
-}
-
-int run(uint64_t first, uint64_t last) {
-  set_log_level(LogLevel::kError);
-  auto began = std::chrono::steady_clock::now();
-  Totals totals;
-  for (uint64_t seed = first; seed <= last; ++seed) {
-    Outcome outcome = Simulation(seed).run();
-    add(totals, outcome);
-    print(seed, outcome);
-    std::fflush(stdout);
-  }
-  double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
-  std::printf("%" PRIu64 " seeds, %" PRIu64 " broke a promise; %" PRIu64
-              " records acknowledged, %" PRIu64 " failed, %" PRIu64 " faults\n",
-              totals.seeds, totals.bad, totals.acked, totals.failed, totals.faults);
-  std::printf("%" PRIu64 " acknowledgements looked up on the disks, %" PRIu64
-              " replicas compared\n",
-              totals.promises_checked, totals.replicas_compared);
-  for (Fault fault : all_faults()) {
-    std::printf("  %-12s %" PRIu64 "\n", name_of(fault), totals.by_kind[fault]);
-  }
-  std::printf("%.0f seeds a minute, %.0f virtual seconds a second\n",
-              static_cast<double>(totals.seeds) * 60 / seconds,
-              static_cast<double>(totals.virtual_ms) / 1000 / seconds);
-  return totals.bad == 0 ? kOk : kFound;
-}
-
 int replay(uint64_t seed) {
   set_log_level(LogLevel::kInfo);
   Simulation simulation(seed);
   simulation.set_trace(true);
   Outcome outcome = simulation.run();
-  print(seed, outcome);
+  for (const std::string& violation : outcome.violations) {
+    std::printf("seed %" PRIu64 ": %s\n", seed, violation.c_str());
+  }
   std::printf("seed %" PRIu64 ": %" PRIu64 " sent, %" PRIu64 " acknowledged, %" PRIu64
               " failed, %.1f virtual seconds, fingerprint %016" PRIx64 "\n",
               seed, outcome.sent, outcome.acked, outcome.failed,
@@ -99,8 +74,26 @@ int replay(uint64_t seed) {
 }
 
 int wrong_usage(const std::string& why) {
-  std::fprintf(stderr, "strandlog-sim: %s\n%s", why.c_str(), kHelp);
+  std::fprintf(stderr, "strandlog-sim: %s\n%s%s", why.c_str(), kHelp,
+               option_help(options(), kHelpWidth).c_str());
   return kUsage;
+}
+
+Result<RunOptions> run_options(const OptionValues& values) {
+  const std::string& seeds = values.text("seeds");
+  size_t dots = seeds.find("..");
+  auto first = number(seeds.substr(0, dots));
+  auto last = dots == std::string::npos ? first : number(seeds.substr(dots + 2));
+  if (!first || !last || *first > *last) {
+    return Error{Code::kInvalidArgument, "--seeds takes FIRST..LAST, not \"" + seeds + "\""};
+  }
+  RunOptions out;
+  out.first = std::max(*first, static_cast<uint64_t>(values.integer("from")));
+  out.last = *last;
+  out.jobs = static_cast<unsigned>(values.integer("jobs"));
+  out.minutes = values.integer("minutes");
+  out.json = values.flag("json");
+  return out;
 }
 
 int main_with(const std::vector<std::string>& arguments) {
@@ -112,12 +105,10 @@ int main_with(const std::vector<std::string>& arguments) {
     return wrong_usage("a seed is a number, not \"" + words[1] + "\"");
   }
   if (words.size() != 1 || words[0] != "run") return wrong_usage("say run or replay");
-  const std::string& seeds = values->text("seeds");
-  size_t dots = seeds.find("..");
-  auto first = number(seeds.substr(0, dots));
-  auto last = dots == std::string::npos ? first : number(seeds.substr(dots + 2));
-  if (first && last && *first <= *last) return run(*first, *last);
-  return wrong_usage("--seeds takes FIRST..LAST, not \"" + seeds + "\"");
+  auto run = run_options(*values);
+  if (!run.ok()) return wrong_usage(run.error().text);
+  set_log_level(LogLevel::kError);
+  return run_seeds(*run) ? kOk : kFound;
 }
 
 }  // namespace

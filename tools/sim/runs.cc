@@ -1,0 +1,201 @@
+// Worker processes, and what they tell: lines of JSON through a pipe each.
+#include "tools/sim/runs.h"
+
+#include <poll.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <cinttypes>
+#include <cstdio>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "base/check.h"
+#include "tests/sim/simulation.h"
+
+namespace strandlog::sim {
+namespace {
+
+using Json = nlohmann::ordered_json;
+using SteadyTime = std::chrono::steady_clock::time_point;
+
+void say(int fd, const Json& line) {
+  std::string text = line.dump() + "\n";
+  for (size_t done = 0; done < text.size();) {
+    ssize_t wrote = write(fd, text.data() + done, text.size() - done);
+    if (wrote <= 0) _exit(1);  // nobody listens any more
+    done += static_cast<size_t>(wrote);
+  }
+}
+
+Json told(uint64_t seed, const Outcome& outcome) {
+  Json faults = Json::object();
+  for (const auto& [fault, count] : outcome.faults) faults[name_of(fault)] = count;
+  return {{"seed", seed},
+          {"violations", outcome.violations},
+          {"sent", outcome.sent},
+          {"acked", outcome.acked},
+          {"failed", outcome.failed},
+          {"promises_checked", outcome.promises_checked},
+          {"replicas_compared", outcome.replicas_compared},
+          {"virtual_ms", outcome.virtual_ms},
+          {"faults", faults}};
+}
+
+class Runs {
+ public:
+  explicit Runs(const RunOptions& options)
+      : options_(options), began_(std::chrono::steady_clock::now()) {}
+
+  bool run() {
+    for (unsigned k = 0; k < options_.jobs; ++k) begin(options_.first + k);
+    while (!workers_.empty()) listen();
+    report();
+    return bad_ == 0;
+  }
+
+ private:
+  struct Worker {
+    pid_t pid = 0;
+    uint64_t seed = 0;  ///< under way
+    bool ended = false;
+    std::string unread;
+  };
+
+  bool is_late() const {
+    auto passed = std::chrono::steady_clock::now() - began_;
+    return options_.minutes > 0 && passed >= std::chrono::minutes(options_.minutes);
+  }
+
+  void begin(uint64_t seed) {
+    if (seed > options_.last) return;
+    int ends[2];
+    CHECK(pipe(ends) == 0);
+    pid_t pid = fork();
+    CHECK(pid >= 0);
+    if (pid == 0) {
+      close(ends[0]);
+      for (; seed <= options_.last && !is_late(); seed += options_.jobs) {
+        say(ends[1], {{"begin", seed}});
+        say(ends[1], told(seed, Simulation(seed).run()));
+      }
+      say(ends[1], {{"end", true}});
+      _exit(0);
+    }
+    close(ends[1]);
+    workers_[ends[0]] = {pid, seed, false, {}};
+  }
+
+  void listen() {
+    std::vector<pollfd> polled;
+    for (const auto& [fd, worker] : workers_) polled.push_back({fd, POLLIN, 0});
+    if (poll(polled.data(), polled.size(), -1) < 0) return;
+    for (const pollfd& one : polled) {
+      if (one.revents != 0) read_from(one.fd);
+    }
+  }
+
+  void read_from(int fd) {
+    char buffer[65536];
+    ssize_t got = read(fd, buffer, sizeof buffer);
+    Worker& worker = workers_.at(fd);
+    if (got <= 0) return bury(fd);
+    worker.unread.append(buffer, static_cast<size_t>(got));
+    for (size_t end; (end = worker.unread.find('\n')) != std::string::npos;) {
+      hear(worker, Json::parse(worker.unread.substr(0, end)));
+      worker.unread.erase(0, end + 1);
+    }
+  }
+
+  void hear(Worker& worker, const Json& line) {
+    if (line.contains("begin")) {
+      worker.seed = line["begin"];
+    } else if (line.contains("end")) {
+      worker.ended = true;
+    } else {
+      count(line);
+    }
+  }
+
+  void bury(int fd) {
+    Worker worker = workers_.at(fd);
+    workers_.erase(fd);
+    close(fd);
+    int status = 0;
+    waitpid(worker.pid, &status, 0);
+    if (worker.ended) return;
+    std::string how = WIFSIGNALED(status) ? "signal " + std::to_string(WTERMSIG(status))
+                                          : "exit " + std::to_string(WEXITSTATUS(status));
+    count({{"seed", worker.seed}, {"violations", {"its process ended: " + how}}});
+    begin(worker.seed + options_.jobs);
+  }
+
+  void count(const Json& line) {
+    ++seeds_;
+    const Json& violations = line["violations"];
+    bad_ += violations.empty() ? 0 : 1;
+    for (const auto& [name, value] : line.items()) {
+      if (name != "seed" && value.is_number_unsigned()) totals_[name] += value.get<uint64_t>();
+    }
+    virtual_ms_ += line.value("virtual_ms", int64_t{0});
+    const Json faults = line.value("faults", Json::object());
+    for (const auto& [name, value] : faults.items()) {
+      faults_[name] += value.get<uint64_t>();
+    }
+    if (options_.json) {
+      std::printf("%s\n", line.dump().c_str());
+    } else {
+      for (const auto& violation : violations) {
+        std::printf("seed %" PRIu64 ": %s\n", line["seed"].get<uint64_t>(),
+                    violation.get<std::string>().c_str());
+      }
+    }
+    std::fflush(stdout);
+  }
+
+  void report() {
+    std::chrono::duration<double> passed = std::chrono::steady_clock::now() - began_;
+    double seeds_per_minute = static_cast<double>(seeds_) * 60 / passed.count();
+    double speed = static_cast<double>(virtual_ms_) / 1000 / passed.count() / options_.jobs;
+    if (options_.json) {
+      Json all = {{"seeds", seeds_}, {"broken", bad_}, {"seeds_per_minute", seeds_per_minute}};
+      all["virtual_seconds_per_second_and_job"] = speed;
+      for (const auto& [name, value] : totals_) all[name] = value;
+      all["faults"] = faults_;
+      std::printf("%s\n", all.dump().c_str());
+      return;
+    }
+    std::printf("%" PRIu64 " seeds, %" PRIu64 " broke a promise; %" PRIu64
+                " records acknowledged, %" PRIu64 " failed\n",
+                seeds_, bad_, totals_["acked"], totals_["failed"]);
+    std::printf("%" PRIu64 " acknowledgements looked up on the disks, %" PRIu64
+                " replicas compared\n",
+                totals_["promises_checked"], totals_["replicas_compared"]);
+    for (Fault fault : all_faults()) {
+      auto found = faults_.find(name_of(fault));
+      if (found == faults_.end()) {
+        std::printf("  %-12s not drawn\n", name_of(fault));
+      } else {
+        std::printf("  %-12s %" PRIu64 "\n", name_of(fault), found->second);
+      }
+    }
+    std::printf("%.0f seeds a minute, %.0f virtual seconds a second and job\n", seeds_per_minute,
+                speed);
+  }
+
+  RunOptions options_;
+  SteadyTime began_;
+  std::map<int, Worker> workers_;  ///< by the end of the pipe that is read
+  uint64_t seeds_ = 0, bad_ = 0;
+  int64_t virtual_ms_ = 0;
+  std::map<std::string, uint64_t> totals_, faults_;
+};
+
+}  // namespace
+
+bool run_seeds(const RunOptions& options) { return Runs(options).run(); }
+
+}  // namespace strandlog::sim

@@ -1,0 +1,19 @@
+// Runs: many seeds, over several processes, judged and counted together.
+#pragma once
+
+#include <cstdint>
+
+namespace strandlog::sim {
+
+struct RunOptions {
+  uint64_t first = 1, last = 1;
+  unsigned jobs = 1;
+  int64_t minutes = 0;  ///< no seed begins later than this; 0: all of them run
+  bool json = false;    ///< a line for each seed and one for all, on standard output
+};
+
+/// False when a seed broke a promise or ended its process. That of a seed which ends its process
+/// begins anew with the next seed.
+bool run_seeds(const RunOptions& options);
+
+}  // namespace strandlog::sim
