@@ -14,8 +14,7 @@ void Admin::handle(const ReplyTo& to, const wire::MetadataRequest& request) {
                      return context_.catalog.topic_named(name);
                    });
   if (request.complete && !knows_all && !is_complete()) {
-    context_.fail(to, Code::kStale,
-                  "this broker started a moment ago and does not know every topic yet: retry");
+    context_.fail(to, not_complete());
     return;
   }
   wire::MetadataAnswer answer;
@@ -55,8 +54,14 @@ wire::WireError Admin::why_missing(const std::string& topic) const {
   if (is_complete()) {
     return {Code::kNotFound, "topic \"" + topic + "\" does not exist", {}, {}};
   }
+  return not_complete();
+}
+
+wire::WireError Admin::not_complete() const {
   return {Code::kStale,
-          "this broker started a moment ago and does not know topic \"" + topic + "\" yet: retry",
+          "the catalog does not have this start of broker " +
+              std::to_string(context_.self.address.broker.value) +
+              " yet: there may be topics that it does not know of",
           {},
           {}};
 }

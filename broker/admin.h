@@ -22,6 +22,7 @@ class Admin {
   wire::MetadataAnswer::Topic describe(const CatalogTopic& topic) const;
   /// Knows every topic that there was when it started.
   bool is_complete() const;
+  wire::WireError not_complete() const;
   wire::WireError why_missing(const std::string& topic) const;
   bool is_faulty(const wire::CatalogReplica& member) const;
   std::vector<wire::DescribePartitionsAnswer::Replica> conditions(

@@ -26,6 +26,9 @@ Result<void> Admin::delete_topic(const std::string& name) {
 Result<std::vector<TopicSummary>> Admin::list_topics() {
   return AdminCore(impl_->runtime, timeouts(impl_->config)).list_topics();
 }
+Result<TopicSummary> Admin::find_topic(const std::string& name) {
+  return AdminCore(impl_->runtime, timeouts(impl_->config)).find_topic(name);
+}
 Result<TopicDescription> Admin::describe_topic(const std::string& name) {
   return AdminCore(impl_->runtime, timeouts(impl_->config)).describe_topic(name);
 }

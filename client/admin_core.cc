@@ -43,6 +43,22 @@ wire::MetadataRequest about_all() {
   return request;
 }
 
+Error no_topic(const std::string& name) {
+  return public_error(strandlog::Code::kNotFound, "topic \"" + name + "\" does not exist");
+}
+
+TopicSummary summary_of(const wire::MetadataAnswer::Topic& topic) {
+  TopicSummary out;
+  out.name = topic.name;
+  out.id = topic.id.text();
+  out.partitions = static_cast<uint32_t>(topic.partitions.size());
+  for (const auto& partition : topic.partitions) {
+    out.replication = std::max(out.replication, static_cast<uint32_t>(partition.replicas.size()));
+    if (partition.leader == BrokerId{}) ++out.leaderless;
+  }
+  return out;
+}
+
 int32_t number_of(BrokerId broker) { return static_cast<int32_t>(broker.value); }
 
 std::set<BrokerId> alive_brokers(const wire::MetadataAnswer& metadata) {
@@ -178,20 +194,17 @@ Result<std::vector<TopicSummary>> AdminCore::list_topics() {
   auto answer = metadata(about_all());
   if (!answer.ok()) return answer.error();
   std::vector<TopicSummary> out;
-  for (const auto& topic : answer->topics) {
-    TopicSummary& shown = out.emplace_back();
-    shown.name = topic.name;
-    shown.id = topic.id.text();
-    shown.partitions = static_cast<uint32_t>(topic.partitions.size());
-    for (const auto& partition : topic.partitions) {
-      shown.replication =
-          std::max(shown.replication, static_cast<uint32_t>(partition.replicas.size()));
-      if (partition.leader == BrokerId{}) ++shown.leaderless;
-    }
-  }
+  for (const auto& topic : answer->topics) out.push_back(summary_of(topic));
   std::sort(out.begin(), out.end(),
             [](const TopicSummary& a, const TopicSummary& b) { return a.name < b.name; });
   return out;
+}
+
+Result<TopicSummary> AdminCore::find_topic(const std::string& name) {
+  auto answer = metadata(about_topic(name));
+  if (!answer.ok()) return answer.error();
+  if (answer->topics.empty() || answer->topics.front().error) return no_topic(name);
+  return summary_of(answer->topics.front());
 }
 
 Result<TopicDescription> AdminCore::describe_topic(const std::string& name) {
@@ -201,7 +214,7 @@ Result<TopicDescription> AdminCore::describe_topic(const std::string& name) {
     auto answer = metadata(about_topic(name));
     if (!answer.ok()) return answer.error();
     if (answer->topics.empty() || answer->topics.front().error) {
-      return public_error(strandlog::Code::kNotFound, "topic \"" + name + "\" does not exist");
+      return no_topic(name);
     }
     const auto& topic = answer->topics.front();
     out = outline(topic);

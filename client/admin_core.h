@@ -21,6 +21,7 @@ class AdminCore {
   Result<TopicDescription> create_topic(const TopicSpec& spec);
   Result<void> delete_topic(const std::string& name);
   Result<std::vector<TopicSummary>> list_topics();
+  Result<TopicSummary> find_topic(const std::string& name);
   Result<TopicDescription> describe_topic(const std::string& name);
   Result<ClusterDescription> describe_cluster();
   Result<BrokerStatus> broker_status(const std::string& address);

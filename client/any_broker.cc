@@ -61,11 +61,12 @@ std::string AnyBroker::choose(Time now, Inquiry& inquiry) {
   }
   for (size_t i = 0; i < servers_.size(); ++i) {
     size_t at = (cursor_ + i) % servers_.size();
-    if (!requests_.is_up(servers_[at])) continue;
-    cursor_ = at;
-    return servers_[at];
+    if (requests_.is_up(servers_[at])) {
+      cursor_ = at;
+      return servers_[at];
+    }
+    requests_.want(now, servers_[at]);  // its turn has come: next time it may be up
   }
-  for (const std::string& server : servers_) requests_.want(now, server);
   return {};
 }
 

@@ -39,12 +39,12 @@ Error explained(const Invocation& invocation, const Error& error) {
 
 Result<client::TopicSummary> find_topic(const Invocation& invocation, client::Admin& admin,
                                         const std::string& topic) {
-  auto topics = lift(admin.list_topics());
-  if (!topics.ok()) return explained(invocation, topics.error());
+  auto found = lift(admin.find_topic(topic));
+  if (found.ok()) return std::move(*found);
+  if (found.error().code != Code::kNotFound) return explained(invocation, found.error());
   std::vector<std::string> names;
-  for (auto& summary : *topics) {
-    if (summary.name == topic) return std::move(summary);
-    names.push_back(summary.name);
+  if (auto topics = admin.list_topics(); topics.ok()) {
+    for (const auto& summary : *topics) names.push_back(summary.name);
   }
   std::string text = "topic \"" + printable(topic) + "\" does not exist (asked " +
                      invocation.servers_text() + ")" + did_you_mean(topic, names);

@@ -144,8 +144,12 @@ Result<Exit> status(Invocation& invocation) {
 Result<Health> measure(client::Admin& admin) {
   HealthFindings findings;
   ASSIGN(findings.cluster, lift(admin.describe_cluster()));
-  ASSIGN(const auto topics, lift(admin.list_topics()));
-  for (const auto& topic : topics) {
+  const auto topics = lift(admin.list_topics());
+  if (!topics.ok()) {
+    findings.unlisted = topics.error().text;
+    return judge(findings);
+  }
+  for (const auto& topic : *topics) {
     const auto described = lift(admin.describe_topic(topic.name));
     // Deleted since it was listed.
     if (!described.ok() && described.error().code == Code::kNotFound) continue;

@@ -86,6 +86,8 @@ Health judge(const HealthFindings& findings) {
     if (judge_broker(health, broker, status->second)) full.push_back(broker.broker);
   }
   judge_partitions(health, findings.partitions);
+  if (!findings.unlisted.empty())
+    worsen(health, Exit::kUnavailable, "the topics cannot be looked at: " + findings.unlisted);
   if (findings.cluster.catalog_leader == 0)
     worsen(health, Exit::kUnavailable, "the catalog has no leader: topics cannot be changed");
   health.document = {{"state", health.state()},

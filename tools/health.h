@@ -22,6 +22,7 @@ struct PartitionCounts {
 struct HealthFindings {
   client::ClusterDescription cluster;
   PartitionCounts partitions;
+  std::string unlisted;  ///< why the topics could not be looked at; empty: they were
   std::map<int32_t, client::Result<client::BrokerStatus>> statuses;  ///< of the living brokers
 };
 
@@ -33,8 +34,8 @@ struct Health {
   std::string state() const;
 };
 
-/// Unavailable: a partition or the catalog has no leader. Degraded: a broker is silent or does not
-/// answer, refuses writes because its disk is full, or a replica is missing.
+/// Unavailable: a partition or the catalog has no leader, or nobody can tell. Degraded: a broker is
+/// silent or does not answer, refuses writes because its disk is full, or a replica is missing.
 Health judge(const HealthFindings& findings);
 
 /// Unavailable, because brokers answer but not about the cluster.

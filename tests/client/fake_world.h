@@ -87,8 +87,9 @@ inline GroupId group_of(uint32_t partition) {
 /// Three brokers b1:1 to b3:1 and one topic "t"; answers metadata by itself.
 class FakeWorld {
  public:
-  explicit FakeWorld(uint32_t partitions = 1)
-      : core(net, {{address_of(1), address_of(2)}, "test", 5000}) {
+  explicit FakeWorld(uint32_t partitions = 1,
+                     std::vector<std::string> servers = {address_of(1), address_of(2)})
+      : core(net, {std::move(servers), "test", 5000}) {
     metadata.cluster = uuid_of<ClusterId>(9);
     metadata.answered_by = metadata.catalog_leader = BrokerId{1};
     for (uint64_t i = 1; i <= 3; ++i) {

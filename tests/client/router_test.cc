@@ -77,6 +77,15 @@ TEST(Router, TurnsToAnotherBrokerForATopicThatOneDoesNotKnow) {
   EXPECT_GE(world.metadata_from.size(), 2u);
 }
 
+TEST(Router, TurnsToBrokersThatWereNotConfigured) {
+  FakeWorld world(1, {address_of(2)});
+  world.metadata.answered_by = BrokerId{2};
+  world.net.absent = {address_of(1)};
+  world.core.router().want("none");
+  world.pass_ms(2000);
+  EXPECT_TRUE(world.metadata_from.contains(address_of(3))) << "one of them is not there";
+}
+
 TEST(Router, TurnsToAnotherBrokerForALeaderThatOneDoesNotKnow) {
   FakeWorld world;
   world.lead(0, 0, 1);

@@ -85,6 +85,8 @@ class Admin {
   /// Returns when the deletion is committed.
   Result<void> delete_topic(const std::string& name);
   Result<std::vector<TopicSummary>> list_topics();
+  /// kNotFound when there is none of this name.
+  Result<TopicSummary> find_topic(const std::string& name);
   /// Asks each partition's leader; without a leader its fields are empty and replicas offline.
   Result<TopicDescription> describe_topic(const std::string& name);
   Result<ClusterDescription> describe_cluster();
