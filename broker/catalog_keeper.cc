@@ -55,10 +55,7 @@ void CatalogKeeper::advanced() {
       return;
     }
     if (result.last < result.first) return;
-    Index before = context_.catalog.applied();
-    for (const Bytes& piece : result.pieces) apply_run(piece, up_to);
-    if (context_.catalog.applied() == before) return;  // it fails its checks
-    finish_run();
+    if (!apply(result.pieces, up_to)) return;
   }
 }
 
@@ -76,9 +73,16 @@ void CatalogKeeper::on_read(const store::ReadDone& event) {
     LOG(kError, "cannot read the catalog's log", kv("why", event.result.error().text));
     return;
   }
-  for (const Bytes& piece : event.result->pieces) apply_run(piece, event.result->last);
+  if (apply(event.result->pieces, event.result->last)) advanced();
+}
+
+// False: nothing of it could be applied.
+bool CatalogKeeper::apply(const std::vector<Bytes>& pieces, Index up_to) {
+  Index before = context_.catalog.applied();
+  for (const Bytes& piece : pieces) apply_run(piece, up_to);
+  if (context_.catalog.applied() == before) return false;
   finish_run();
-  advanced();
+  return true;
 }
 
 void CatalogKeeper::apply_run(ByteView run, Index up_to) {
@@ -336,18 +340,14 @@ void CatalogKeeper::on_fetch(BrokerId from, const wire::CatalogFetch& fetch) {
 void CatalogKeeper::on_entries(const wire::CatalogEntries& entries,
                                const std::vector<Bytes>& frames) {
   if (!begun() || !follows_from_afar()) return;
-  Index before = context_.catalog.applied();
   if (known_at_start_ == Index{}) known_at_start_ = entries.commit;
-  for (const Bytes& frame : frames) apply_run(frame, entries.commit);
-  if (context_.catalog.applied() == before) return;
-  finish_run();
-  next_duty_ = context_.now;  // there may be more
+  if (apply(frames, entries.commit)) next_duty_ = context_.now;  // there may be more
 }
 
 void CatalogKeeper::lost_leadership() {
   proposed_.clear();
   unfinished_.clear();
-  fail_requests(context_.not_leader(group(), "the catalog"));
+  fail_requests();
 }
 
 }  // namespace strandlog::broker

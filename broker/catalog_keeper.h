@@ -65,6 +65,7 @@ class CatalogKeeper {
 
   /// No local replica of the catalog's group, or none that works: its log is fetched.
   bool follows_from_afar() const;
+  bool apply(const std::vector<Bytes>& pieces, Index up_to);
   void apply_run(ByteView run, Index up_to);
   void apply_entry(const EntryView& entry);
   void finish_run();
@@ -89,7 +90,7 @@ class CatalogKeeper {
   wire::catalog::CreateTopic::Partition numbered(const std::vector<BrokerId>& chosen, Uid uid,
                                                  uint64_t creation);
   Result<wire::catalog::CreateTopic> plan(const wire::CreateTopicRequest& request);
-  void fail_requests(const wire::WireError& error);
+  void fail_requests();
 
   Context& context_;
   CatalogTables tables_;

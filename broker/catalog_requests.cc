@@ -226,9 +226,15 @@ void CatalogKeeper::settle_requests(const wire::catalog::Command& command) {
   }
 }
 
-void CatalogKeeper::fail_requests(const wire::WireError& error) {
-  for (Creation& creation : std::exchange(creations_, {})) context_.fail(creation.to, error);
-  for (auto& [topic, deletion] : std::exchange(deletions_, {})) context_.fail(deletion.to, error);
+// What was proposed may still be committed, by the next leader.
+void CatalogKeeper::fail_requests() {
+  wire::WireError moved{
+      Code::kStale, "the catalog's leadership moved: it may or may not be done", {}, {}};
+  for (Creation& creation : std::exchange(creations_, {})) {
+    bool proposed = !creation.topic.is_nil();
+    context_.fail(creation.to, proposed ? moved : context_.not_leader(group(), "the catalog"));
+  }
+  for (auto& [topic, deletion] : std::exchange(deletions_, {})) context_.fail(deletion.to, moved);
 }
 
 }  // namespace strandlog::broker

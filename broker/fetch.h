@@ -30,8 +30,8 @@ class Fetch {
     wire::FetchRequest::Item asked;
     std::optional<wire::WireError> error;
     Uid uid;
-    bool confirming = false;     ///< a quorum is asked whether `from` lies beyond the end
-    bool end_confirmed = false;  ///< it does
+    bool confirming = false;     ///< a quorum is asked whether this replica still leads
+    bool end_confirmed = false;  ///< it said so: what the log does not have, nobody committed
     uint64_t reading = 0;        ///< bytes a disk read under way may bring
     store::ReadResult found;
   };

@@ -45,8 +45,9 @@ class Peers {
 
   // ---- outbox of this turn
   void raft(BrokerId to, wire::RaftMessage message);
-  /// An append, with its entries if any, on the bulk lane. False without a session. What flush()
-  /// then cannot hand over (dropped()) is lost as on a network: the leader sends it again.
+  /// An append, with its entries if any, on the bulk lane. False until the peer was heard from.
+  /// What flush() then cannot hand over (dropped()) is lost as on a network: the leader sends it
+  /// again.
   bool append(BrokerId to, wire::RaftMessage message, std::vector<Bytes> frames);
   void leaders(const std::vector<wire::LeaderNotice>& notices);  ///< to everyone
   void leaders(BrokerId to, std::vector<wire::LeaderNotice> notices);

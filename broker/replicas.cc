@@ -48,10 +48,7 @@ void Replicas::activate(Uid uid) {
 void Replicas::close(Uid uid) {
   auto found = replicas_.find(uid);
   if (found == replicas_.end()) return;
-  if (found->second.leads()) {
-    found->second.group->step_down();
-    give_up(found->second);
-  }
+  if (found->second.group) give_up(found->second);
   by_group_.erase(found->second.spec.group);
   known_leaders_.erase(uid);
   faulty_.erase(uid);
@@ -186,19 +183,21 @@ void Replicas::on_fault(Uid uid, const std::string& what) {
   replica->fault = what;
   faulty_.insert(uid);
   if (!replica->group) return;
-  if (replica->leads()) {
-    // Its followers need not wait for silence; nothing else of what the group wants counts now.
-    replica->group->step_down();
-    give_up(*replica);
-  }
+  give_up(*replica);
   host_.remove(uid);
   replica->group = nullptr;
 }
 
-// Of what a group that ends still wants, only farewells and refused reads count.
+// Of what a group that ends still wants, only a leader's farewells and refused reads count: its
+// followers need not wait for silence. It may have lost its leadership since it was asked last.
 void Replicas::give_up(Replica& replica) {
+  bool led = replica.leads();
+  if (led) replica.group->step_down();
   raft::Output last = host_.take(replica.spec.uid);
-  for (const auto& message : last.at_once) dispatch(replica, message);
+  if (!led && !last.lost_leadership) return;
+  if (led) {
+    for (const auto& message : last.at_once) dispatch(replica, message);
+  }
   for (const auto& read : last.reads) {
     events_.push_back({ReplicaEvent::Kind::kReadReady, replica.spec.uid, read});
   }
@@ -258,8 +257,17 @@ void Replicas::take_one(Replica& replica, const Received* received) {
 }
 
 void Replicas::carry_out(Replica& replica, const raft::Output& output, const Received* received) {
-  if (!in_service(replica)) return;
   Uid uid = replica.spec.uid;
+  // Whatever becomes of the replica below, who waits for it hears of this.
+  for (const auto& read : output.reads) {
+    events_.push_back({ReplicaEvent::Kind::kReadReady, uid, read});
+  }
+  if (output.lost_leadership) {
+    LOG(kInfo, "lost leadership", kv("topic", replica.spec.topic_name),
+        kv("partition", replica.spec.partition), kv("uid", uid));
+    gave_up_leadership(replica);
+  }
+  if (!in_service(replica)) return;
   for (const auto& message : output.at_once) dispatch(replica, message);
   if (output.hard_state) {
     store_.set_hard_state(uid, output.hard_state->term, output.hard_state->vote);
@@ -279,11 +287,6 @@ void Replicas::carry_out(Replica& replica, const raft::Output& output, const Rec
   if (!in_service(replica)) return;  // a Send may have found damage
   for (const auto& snapshot : output.snapshots) replica.group->snapshot_done(snapshot.to, false);
   for (const auto& message : output.after_write) hold_or_dispatch(replica, message);
-  for (const auto& read : output.reads) {
-    events_.push_back({ReplicaEvent::Kind::kReadReady, uid, read});
-  }
-  // One message may end a leadership, truncate, append and commit: then our own appends are void.
-  if (output.lost_leadership) gave_up_leadership(replica);
   if (output.commit > replica.commit) {
     replica.commit = output.commit;
     moved(replica);
@@ -292,10 +295,6 @@ void Replicas::carry_out(Replica& replica, const raft::Output& output, const Rec
     LOG(kInfo, "became leader", kv("topic", replica.spec.topic_name),
         kv("partition", replica.spec.partition), kv("uid", uid), kv("term", *output.became_leader));
     events_.push_back({ReplicaEvent::Kind::kLeads, uid, {}});
-  }
-  if (output.lost_leadership) {
-    LOG(kInfo, "lost leadership", kv("topic", replica.spec.topic_name),
-        kv("partition", replica.spec.partition), kv("uid", uid));
   }
   if (replica.group) note_leader(replica);
 }

@@ -77,6 +77,8 @@ struct ReadReady {
 
 /// What one take() decided. Carry it out in field order; `after_write` waits for persisted().
 struct Output {
+  std::vector<ReadReady> reads;
+  bool lost_leadership = false;          ///< what it proposed is void, whatever commits below
   std::vector<Message> at_once;          ///< needs nothing durable
   std::optional<HardState> hard_state;   ///< to the journal
   std::optional<SnapshotOffer> install;  ///< replace the whole log by this state first
@@ -86,12 +88,10 @@ struct Output {
   std::optional<Index> noop;             ///< … except this one, a leader's no-op in `term`
   std::vector<Send> sends;               ///< a leader's appends: safe before its own write
   std::vector<SnapshotSend> snapshots;
-  std::vector<Message> after_write;  ///< votes and vote requests; never without hard_state
-  Index commit;                      ///< never moves back
-  std::vector<ReadReady> reads;
+  std::vector<Message> after_write;   ///< votes and vote requests; never without hard_state
+  Index commit;                       ///< never moves back
   std::optional<Term> became_leader;  ///< set once per won election
-  bool lost_leadership = false;
-  bool empty() const;  ///< nothing to carry out (commit aside)
+  bool empty() const;                 ///< nothing to carry out (commit aside)
 };
 
 /// Which brokers are heard from right now.

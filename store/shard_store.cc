@@ -156,6 +156,8 @@ void ShardStore::truncate(Uid uid, Index from) {
   if (log.filed_to() >= from.previous()) filer_.end_segment(log);
   uint64_t unfiled = log.unfiled_bytes();
   if (auto cut = cut_log(disk_, log, from.previous()); !cut.ok()) {
+    // Without a descriptor to look with nothing is known to be damaged: the next start cuts it.
+    if (cut.error().code == Code::kBusy) return fail(cut.error());
     set_fault(uid, cut.error().text);
     return;
   }
