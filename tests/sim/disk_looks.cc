@@ -61,21 +61,22 @@ void Simulation::check_durable(const Promise& promise) {
 
 // All replicas of a partition end up with the same entries, byte for byte.
 void Simulation::compare_replicas() {
-  auto ends = [&] {
-    std::map<GroupId, std::set<Index>> last;
+  auto are_equal = [&] {
+    std::map<GroupId, std::multiset<Index>> ends;
     for (const auto& broker : brokers_) {
       for (const auto& [uid, replica] : broker->store().replicas()) {
-        if (replica.life == store::Life::kLive) last[replica.spec.group].insert(replica.durable);
+        if (replica.spec.topic_name != kTopic || replica.life != store::Life::kLive) continue;
+        ends[replica.spec.group].insert(replica.durable);
       }
     }
-    return last;
+    return ends.size() == partitions_ &&
+           std::all_of(ends.begin(), ends.end(), [&](const auto& group) {
+             const std::multiset<Index>& of = group.second;
+             return of.size() == replication_ && *of.begin() == *of.rbegin();
+           });
   };
-  bool equal = wait_for(kEqualMs, [&] {
-    auto last = ends();
-    return std::all_of(last.begin(), last.end(),
-                       [](const auto& group) { return group.second.size() == 1; });
-  });
-  if (!equal) return violated("I24: replicas are not equally long 30 s after the last record");
+  bool equal = wait_for(kEqualMs, are_equal);
+  if (!equal) return violated("I24: not all replicas are equally long 30 s after the last record");
   std::map<std::pair<GroupId, Index>, Print> known;
   for (const auto& broker : brokers_) {
     store::FakeDisk image = broker->disk();

@@ -10,7 +10,6 @@
 namespace strandlog::sim {
 namespace {
 
-constexpr const char* kTopic = "t";
 constexpr int64_t kHealMs = 30'000;
 constexpr uint64_t kMostOpenSends = 200;
 
@@ -395,6 +394,7 @@ void Simulation::judge() {
     if (sent.outcome == Sent::Outcome::kAcked) ++outcome_.acked;
     if (sent.outcome == Sent::Outcome::kFailed) ++outcome_.failed;
   }
+  outcome_.votes_seen = watch_.votes();
   outcome_.virtual_ms = schedule_.now().us / 1000;
   if (outcome_.violations.empty()) outcome_.violations = check(history_);
   for (const std::string& seen : watch_.violations()) violated(seen);

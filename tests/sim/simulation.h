@@ -33,6 +33,7 @@ struct Outcome {
   std::vector<std::string> violations;
   uint64_t promises_checked = 0;  ///< acknowledgements whose durable images were looked at
   uint64_t replicas_compared = 0;
+  uint64_t votes_seen = 0;  ///< between brokers
   uint64_t sent = 0, acked = 0, failed = 0;
   std::map<Fault, uint64_t> faults;  ///< drawn kinds, with how often each came
   int64_t virtual_ms = 0;
@@ -42,6 +43,8 @@ struct Outcome {
 /// The same seed gives the same outcome, on every machine. One thread.
 class Simulation {
  public:
+  static constexpr const char* kTopic = "t";
+
   explicit Simulation(uint64_t seed);
   ~Simulation();
   Outcome run();

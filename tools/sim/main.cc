@@ -87,6 +87,9 @@ Result<RunOptions> run_options(const OptionValues& values) {
   if (!first || !last || *first > *last) {
     return Error{Code::kInvalidArgument, "--seeds takes FIRST..LAST, not \"" + seeds + "\""};
   }
+  if (values.integer("from") > static_cast<int64_t>(*last)) {
+    return Error{Code::kInvalidArgument, "no seed is left: --from is above " + seeds};
+  }
   RunOptions out;
   out.first = std::max(*first, static_cast<uint64_t>(values.integer("from")));
   out.last = *last;

@@ -7,6 +7,7 @@
 
 #include <chrono>
 #include <cinttypes>
+#include <csignal>
 #include <cstdio>
 #include <map>
 #include <nlohmann/json.hpp>
@@ -21,6 +22,8 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 using SteadyTime = std::chrono::steady_clock::time_point;
+
+constexpr std::chrono::minutes kLongestSeed{5};  // a hundred times what it takes
 
 void say(int fd, const Json& line) {
   std::string text = line.dump() + "\n";
@@ -61,6 +64,7 @@ class Runs {
   struct Worker {
     pid_t pid = 0;
     uint64_t seed = 0;  ///< under way
+    SteadyTime since;
     bool ended = false;
     std::string unread;
   };
@@ -86,15 +90,24 @@ class Runs {
       _exit(0);
     }
     close(ends[1]);
-    workers_[ends[0]] = {pid, seed, false, {}};
+    workers_[ends[0]] = {pid, seed, std::chrono::steady_clock::now(), false, {}};
   }
 
   void listen() {
     std::vector<pollfd> polled;
     for (const auto& [fd, worker] : workers_) polled.push_back({fd, POLLIN, 0});
-    if (poll(polled.data(), polled.size(), -1) < 0) return;
+    if (poll(polled.data(), polled.size(), 1000) < 0) return;
+    end_what_hangs();
     for (const pollfd& one : polled) {
       if (one.revents != 0) read_from(one.fd);
+    }
+  }
+
+  // Its end is counted like any other.
+  void end_what_hangs() {
+    auto now = std::chrono::steady_clock::now();
+    for (const auto& [fd, worker] : workers_) {
+      if (now >= worker.since + kLongestSeed) kill(worker.pid, SIGKILL);
     }
   }
 
@@ -113,6 +126,7 @@ class Runs {
   void hear(Worker& worker, const Json& line) {
     if (line.contains("begin")) {
       worker.seed = line["begin"];
+      worker.since = std::chrono::steady_clock::now();
     } else if (line.contains("end")) {
       worker.ended = true;
     } else {

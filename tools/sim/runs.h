@@ -12,8 +12,8 @@ struct RunOptions {
   bool json = false;    ///< a line for each seed and one for all, on standard output
 };
 
-/// False when a seed broke a promise or ended its process. That of a seed which ends its process
-/// begins anew with the next seed.
+/// False when a seed broke a promise, ended its process or did not end within five minutes; the
+/// seeds behind it go on in a new process.
 bool run_seeds(const RunOptions& options);
 
 }  // namespace strandlog::sim
