@@ -1,6 +1,6 @@
 # Short names for the scripts in tools/; nothing is decided here.
 .DEFAULT_GOAL := all
-.PHONY: all setup test demo test-asan test-tsan format tidy accept bench fuzz sim clean
+.PHONY: all setup test demo test-asan test-tsan format tidy accept bench fuzz sim mutants clean
 
 all:
 	tools/build release strandlog strandlogd
@@ -36,5 +36,11 @@ sim:
 	first=$$(date +%s)000; build/strandlog-sim run --jobs $$(nproc) --minutes $(MINUTES) \
 	  --seeds $$first..$${first%000}999
 
+# A build of its own, in which bugs can be switched on one at a time; each must be found.
+mutants:
+	cmake --preset release -B build-mutants -DSTRANDLOG_MUTANTS=ON
+	cmake --build build-mutants --target strandlog-sim
+	build-mutants/strandlog-sim mutants --jobs $$(nproc) --seeds 1..500
+
 clean:
-	rm -rf build build-dev build-tsan build-fuzz
+	rm -rf build build-dev build-tsan build-fuzz build-mutants

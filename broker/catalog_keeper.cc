@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "base/log.h"
+#include "base/mutant.h"
 #include "broker/raft_wire.h"
 
 namespace strandlog::broker {
@@ -174,6 +175,8 @@ void CatalogKeeper::destroy_deleted() {
   for (const auto& [uid, state] : context_.store.replicas()) {
     if (state.life == store::Life::kDead || uid == uid_) continue;
     bool deleted = context_.catalog.tombstones().contains(state.spec.topic);
+    if (is_mutant(Mutant::kAbsentMeansDeleted))
+      deleted |= !context_.catalog.topic(state.spec.topic);
     if (deleted || is_superseded(state)) doomed.push_back(uid);
   }
   for (Uid uid : doomed) {

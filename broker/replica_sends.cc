@@ -1,4 +1,5 @@
 // What replicas send: appends with entries, and the rest once what it promises is durable.
+#include "base/mutant.h"
 #include "broker/raft_wire.h"
 #include "broker/replicas.h"
 
@@ -69,7 +70,7 @@ void Replicas::hold_or_dispatch(const Replica& replica, const raft::Message& mes
   } else if (store_.writing()) {
     needs = store_.gathering().previous();
   }
-  if (needs <= store_.durable()) {
+  if (needs <= store_.durable() || is_mutant(Mutant::kVoteBeforeDurable)) {
     dispatch(replica, message);
   } else {
     held_.push_back({needs, message});

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "base/log.h"
+#include "base/mutant.h"
 #include "broker/raft_wire.h"
 #include "wire/codec.h"
 
@@ -99,6 +100,7 @@ Result<EntryHeader> Replicas::propose(Replica& replica, EntryKind kind, uint32_t
   replica.uncommitted.push_back({header.index, bytes, header.next_offset()});
   replica.uncommitted_bytes += bytes;
   uncommitted_bytes_ += bytes;
+  if (is_mutant(Mutant::kHighWatermarkOnAppend)) replica.high_watermark = header.next_offset();
   return header;
 }
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "base/log.h"
+#include "base/mutant.h"
 
 namespace strandlog::broker {
 namespace {
@@ -227,7 +228,8 @@ void Shard::tick() {
     next_tick_ = context_.now.plus_ms(config_.tick_ms);
     replicas_.tick();
   }
-  bool late = writing_since_ && context_.now > writing_since_->plus_ms(config_.disk_stall_ms);
+  bool late = writing_since_ && !is_mutant(Mutant::kStuckDiskKeepsLeading) &&
+              context_.now > writing_since_->plus_ms(config_.disk_stall_ms);
   if (late && !stalled_) {
     stalled_ = true;
     ++metrics_.counters["disk_stalls_total"];

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "base/check.h"
+#include "base/mutant.h"
 #include "raft/group_impl.h"
 
 namespace strandlog::raft {
@@ -42,6 +43,7 @@ void Group::Impl::campaign(bool transfer) {
   restart_timer();
   if (!active_ || !membership_.is_voter(self())) return;
   if (transfer) return start_election(true);
+  if (is_mutant(Mutant::kNoPreVoteNoCheckQuorum)) return start_election(false);
   start_pre_vote();
 }
 
@@ -92,6 +94,7 @@ void Group::Impl::decide() {
 }
 
 bool Group::Impl::in_lease() const {
+  if (is_mutant(Mutant::kNoPreVoteNoCheckQuorum)) return false;
   if (leading() != nullptr) return true;  // check-quorum ends a leadership that nobody follows
   const auto* follower = std::get_if<Follower>(&role_);
   if (follower == nullptr || follower->leader.value == 0) return false;
@@ -99,6 +102,7 @@ bool Group::Impl::in_lease() const {
 }
 
 bool Group::Impl::is_up_to_date(const VoteRequest& request) const {
+  if (is_mutant(Mutant::kVoteByIndexAlone)) return request.last >= log_.last();
   if (request.last_term != log_.last_term()) return request.last_term > log_.last_term();
   return request.last >= log_.last();
 }

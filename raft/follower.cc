@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "base/check.h"
+#include "base/mutant.h"
 #include "raft/group_impl.h"
 
 namespace strandlog::raft {
@@ -75,19 +76,23 @@ void Group::Impl::on_append(const Message& message, const Append& append) {
   take_entries(append);
   following_.verified = std::max(following_.verified, append.last);
   // Only as far as this message proves: what lies beyond may be another leader's.
-  advance_commit(std::min(append.commit, append.last));
+  const Index proven = is_mutant(Mutant::kCommitBeyondProof) ? log_.last() : append.last;
+  advance_commit(std::min(append.commit, proven));
   accept(message.from);
 }
 
 void Group::Impl::take_entries(const Append& append) {
   if (append.last == append.prev) return;
-  const std::optional<Index> conflict = log_.first_conflict(append.prev, append.last, append.runs);
+  std::optional<Index> conflict = log_.first_conflict(append.prev, append.last, append.runs);
+  if (is_mutant(Mutant::kTruncateMatching) && append.prev < log_.last()) {
+    conflict = append.prev.plus(1);
+  }
   if (!conflict && append.last <= log_.last()) return;
   const Index first = conflict ? *conflict : log_.last().plus(1);
   CHECK(!out_.append_first);  // take() comes between two steps: the driver holds one message
   if (conflict) {
     CHECK(first > commit_);
-    CHECK(first > following_.verified);
+    CHECK(first > following_.verified || is_mutant(Mutant::kTruncateMatching));
     log_.truncate(first, term());
     out_.truncate_from = first;
   }

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/check.h"
+#include "base/mutant.h"
 #include "raft/group_impl.h"
 
 namespace strandlog::raft {
@@ -104,7 +105,8 @@ void Group::Impl::tick_busy(Leader& leader, const Liveness& liveness) {
   }
   if (++leader.heartbeat_ticks >= config_.heartbeat_ticks) {
     leader.heartbeat_ticks = 0;
-    if (!has_answers(leader)) return step_down();
+    const bool checks = !is_mutant(Mutant::kNoPreVoteNoCheckQuorum);
+    if (checks && !has_answers(leader)) return step_down();
     for (auto& [uid, progress] : leader.followers) progress.heartbeat_passed();
     tell_all(leader);
   }
@@ -131,7 +133,8 @@ void Group::Impl::maybe_commit() {
     return uid == self() ? log_.durable() : leader.followers.at(uid).match();
   });
   // Never by counting copies of an older term's entries (thesis figure 3.7).
-  if (reached > commit_ && log_.term_at(reached) == term()) advance_commit(reached);
+  const bool own = log_.term_at(reached) == term() || is_mutant(Mutant::kCommitOlderTerm);
+  if (reached > commit_ && own) advance_commit(reached);
 }
 
 void Group::Impl::on_append_answer(const Message& message, const AppendAnswer& answer) {

@@ -3,13 +3,18 @@
 
 #include <algorithm>
 
+#include "base/mutant.h"
+
 namespace strandlog::raft {
 namespace {
 
 // A half without voters decides nothing and must not hold the other one back.
 constexpr Index kNoLimit{~uint64_t{0}};
 
-size_t majority_of(const std::vector<Member>& voters) { return voters.size() / 2 + 1; }
+size_t majority_of(const std::vector<Member>& voters) {
+  if (is_mutant(Mutant::kHalfIsMajority)) return std::max<size_t>(1, voters.size() / 2);
+  return voters.size() / 2 + 1;
+}
 
 Index committed_in(const std::vector<Member>& voters, const std::function<Index(Uid)>& match) {
   if (voters.empty()) return kNoLimit;

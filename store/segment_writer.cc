@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/mutant.h"
+
 namespace strandlog::store {
 
 std::shared_ptr<Pages> PiecePool::take(uint64_t bytes) {
@@ -183,6 +185,7 @@ void SegmentWriter::submit_flush(DiskOp::Kind kind, const std::string& path) {
 void SegmentWriter::flush() {
   bool name_asked =
       std::any_of(flushes_.begin(), flushes_.end(), [](auto& f) { return f.of_name; });
+  if (is_mutant(Mutant::kNamesNotFlushed)) name_due_ = false;
   if (name_due_ && !name_asked) {
     submit_flush(DiskOp::Kind::kFlushDirectory, segment_directory(header_.uid));
     submit_flush(DiskOp::Kind::kFlushDirectory, "partitions");

@@ -5,6 +5,7 @@
 
 #include "base/crc32c.h"
 #include "base/log.h"
+#include "base/mutant.h"
 #include "base/record_batch.h"
 #include "store/segment_cut.h"
 
@@ -318,7 +319,7 @@ void ShardStore::send(RoundContent content, bool seal) {
   op.file = write->file;
   op.position = write->position;
   op.pieces = std::move(write->pieces);
-  op.flush_after = true;
+  op.flush_after = !is_mutant(Mutant::kAckBeforeFlush);
   disk_.submit(std::move(op));
 }
 

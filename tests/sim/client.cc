@@ -7,6 +7,7 @@ namespace strandlog::sim {
 namespace {
 
 constexpr int64_t kTurnUs = 20;
+constexpr int64_t kEndTimeoutMs = 5000;
 
 }  // namespace
 
@@ -141,6 +142,29 @@ void SimClient::trouble(client::FetchTrouble trouble) {
   int32_t partition = trouble.where.partition;
   Run& into = history_.runs[partition][runs_[partition]];
   into.push_back({trouble.offset, "trouble: " + trouble.error.text});
+}
+
+void SimClient::ask_end(const std::string& topic, int32_t partition, const std::string& address) {
+  const client::TopicRoute* route = core_.router().topic(topic);
+  if (!route) return;
+  client::Outgoing outgoing;
+  outgoing.address = address;
+  wire::ListOffsetsRequest request;
+  request.items.push_back({route->id, static_cast<uint32_t>(partition)});
+  outgoing.body = std::move(request);
+  outgoing.deadline = clock_.now().plus_ms(kEndTimeoutMs);
+  Time invoked = schedule_.now();
+  core_.requests().send(clock_.now(), std::move(outgoing),
+                        [this, partition, invoked](const client::Reply& reply) {
+                          if (reply.failure || reply.answer.error) return;
+                          const auto& answer = std::get<wire::ListOffsetsAnswer>(reply.answer.body);
+                          for (const auto& item : answer.items) {
+                            if (item.error) continue;
+                            auto end = static_cast<int64_t>(item.end.value);
+                            history_.ends.push_back({partition, invoked, end});
+                          }
+                        });
+  wake();
 }
 
 void SimClient::ask(wire::RequestBody body, int64_t timeout_ms, client::AnyHandler handler) {

@@ -30,6 +30,8 @@ class SimClient : public client::FetchSink {
   bool produce(const std::string& topic, int32_t partition, uint32_t partitions, size_t bytes);
   /// Reads every partition from its start, from now on; what comes goes to the history.
   void consume(const std::string& topic, uint32_t partitions);
+  /// Asks one broker for the end of a partition; what it says goes to the history.
+  void ask_end(const std::string& topic, int32_t partition, const std::string& address);
   void ask(wire::RequestBody body, int64_t timeout_ms, client::AnyHandler handler);
 
   uint64_t open_sends() const { return open_sends_; }

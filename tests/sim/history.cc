@@ -74,6 +74,35 @@ class Checker {
       }
     }
     for (auto& [partition, acked] : by_partition) check_real_time(partition, acked);
+    check_ends(by_partition);
+  }
+
+  // I7: an end that a broker reports is behind everything acknowledged before it was asked for, and
+  // nothing is beyond it that was never written.
+  void check_ends(std::map<int32_t, std::vector<const Sent*>>& acked_by_partition) {
+    std::vector<EndSeen> ends = history_.ends;
+    auto by_invocation = [](const EndSeen& a, const EndSeen& b) { return a.invoked < b.invoked; };
+    std::stable_sort(ends.begin(), ends.end(), by_invocation);
+    std::map<int32_t, std::pair<size_t, int64_t>> passed;  // acknowledgements, highest offset
+    for (auto& [partition, acked] : acked_by_partition) {
+      auto by_completion = [](const Sent* a, const Sent* b) { return a->completed < b->completed; };
+      std::stable_sort(acked.begin(), acked.end(), by_completion);
+      passed[partition] = {0, -1};
+    }
+    for (const EndSeen& seen : ends) {
+      auto [done, highest] = passed[seen.partition];
+      const auto& acked = acked_by_partition[seen.partition];
+      for (; done < acked.size() && acked[done]->completed < seen.invoked; ++done) {
+        highest = std::max(highest, acked[done]->offset);
+      }
+      passed[seen.partition] = {done, highest};
+      auto final = history_.final.find(seen.partition);
+      auto size = final == history_.final.end() ? 0 : static_cast<int64_t>(final->second.size());
+      if (seen.end > highest && seen.end <= size) continue;
+      violated("I7", "the end of partition " + std::to_string(seen.partition) + " was said to be " +
+                         std::to_string(seen.end) + ", after offset " + std::to_string(highest) +
+                         " was acknowledged, and it has " + std::to_string(size) + " records");
+    }
   }
 
   void check_real_time(int32_t partition, std::vector<const Sent*>& acked) {

@@ -32,12 +32,20 @@ struct Seen {
   std::string value;
 };
 
+/// The end of a partition as a broker reported it.
+struct EndSeen {
+  int32_t partition = 0;
+  Time invoked;
+  int64_t end = 0;
+};
+
 /// One read of a partition from its start by one consumer, in order of delivery.
 using Run = std::vector<Seen>;
 
 struct History {
   std::deque<Sent> sent;                             ///< in order of invocation; stays in place
   std::map<int32_t, std::vector<Run>> runs;          ///< by partition, while faults came and went
+  std::vector<EndSeen> ends;                         ///< in order of answers
   std::map<int32_t, Run> final;                      ///< by partition, after everything was healed
   std::map<uint32_t, uint64_t> possible_duplicates;  ///< by client, as its producer counts them
 };

@@ -196,6 +196,10 @@ void Simulation::schedule_client(size_t client) {
       auto partition = static_cast<int32_t>(dice_.below(partitions_));
       c.produce(kTopic, partition, partitions_, dice_.below(record_bytes_ + 1));
     }
+    if (dice_.percent(5)) {
+      auto partition = static_cast<int32_t>(dice_.below(partitions_));
+      c.ask_end(kTopic, partition, any_broker().config().listen);
+    }
     if (dice_.percent(1) && dice_.percent(10)) c.consume(kTopic, partitions_);
     schedule_client(client);
   });
@@ -395,6 +399,7 @@ void Simulation::judge() {
     if (sent.outcome == Sent::Outcome::kFailed) ++outcome_.failed;
   }
   outcome_.votes_seen = watch_.votes();
+  outcome_.ends_seen = history_.ends.size();
   outcome_.virtual_ms = schedule_.now().us / 1000;
   if (outcome_.violations.empty()) outcome_.violations = check(history_);
   for (const std::string& seen : watch_.violations()) violated(seen);

@@ -34,6 +34,7 @@ struct Outcome {
   uint64_t promises_checked = 0;  ///< acknowledgements whose durable images were looked at
   uint64_t replicas_compared = 0;
   uint64_t votes_seen = 0;  ///< between brokers
+  uint64_t ends_seen = 0;
   uint64_t sent = 0, acked = 0, failed = 0;
   std::map<Fault, uint64_t> faults;  ///< drawn kinds, with how often each came
   int64_t virtual_ms = 0;

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/option_print.h"
 #include "base/options.h"
+#include "tests/sim/mutants.h"
 #include "tests/sim/simulation.h"
 #include "tools/sim/runs.h"
 
@@ -20,7 +21,8 @@ constexpr size_t kHelpWidth = 100;
 
 const char* kHelp =
     "usage: strandlog-sim run [options]   many seeds; a line for each broken promise\n"
-    "       strandlog-sim replay SEED     one seed, with what was done to it and the logs\n\n";
+    "       strandlog-sim replay SEED     one seed, with what was done to it and the logs\n"
+    "       strandlog-sim mutants         seeds until each mutant is found (see make mutants)\n\n";
 
 OptionTable options() {
   return {
@@ -41,6 +43,7 @@ OptionTable options() {
        .fallback = "0",
        .min = 0,
        .help = "begin no seed later; 0: run all of them"},
+      {.name = "only", .help = "the number of one mutant"},
       {.name = "json",
        .type = OptionType::kBool,
        .fallback = "false",
@@ -71,6 +74,40 @@ int replay(uint64_t seed) {
               seed, outcome.sent, outcome.acked, outcome.failed,
               static_cast<double>(outcome.virtual_ms) / 1000, outcome.fingerprint);
   return outcome.violations.empty() ? kOk : kFound;
+}
+
+// Every mutant until its first finding, which the code without it must not have.
+int mutants(RunOptions options, const std::string& only) {
+#ifndef STRANDLOG_MUTANTS
+  std::fprintf(stderr, "strandlog-sim: this build has no mutants: make mutants\n");
+  return kUsage;
+#endif
+  set_log_level(LogLevel::kError);
+  size_t alive = 0;
+  for (const MutantRow& row : all_mutants()) {
+    if (!only.empty() && only != row.number) continue;
+    options.mutant = row.mutant;
+    std::optional<Finding> found = find_one(options);
+    RunOptions same = options;
+    same.mutant = Mutant::kNone;
+    if (found) same.first = same.last = found->seed;
+    bool healthy = !found || !find_one(same);
+    bool expected =
+        found && std::any_of(row.found_by.begin(), row.found_by.end(), [&](const std::string& by) {
+          return found->violation.starts_with(by);
+        });
+    bool killed = expected && healthy;
+    alive += killed ? 0 : 1;
+    std::string how = !found     ? "survived"
+                      : !healthy ? "found without it, too"
+                      : expected ? "killed"
+                                 : "killed by another checker";
+    std::printf("%-4s %-50s %-26s", row.number, row.what, how.c_str());
+    if (found) std::printf("seed %" PRIu64 ": %s", found->seed, found->violation.c_str());
+    std::printf("\n");
+    std::fflush(stdout);
+  }
+  return alive == 0 ? kOk : kFound;
 }
 
 int wrong_usage(const std::string& why) {
@@ -107,9 +144,11 @@ int main_with(const std::vector<std::string>& arguments) {
     if (auto seed = number(words[1])) return replay(*seed);
     return wrong_usage("a seed is a number, not \"" + words[1] + "\"");
   }
-  if (words.size() != 1 || words[0] != "run") return wrong_usage("say run or replay");
+  bool known = words.size() == 1 && (words[0] == "run" || words[0] == "mutants");
+  if (!known) return wrong_usage("say run, replay SEED or mutants");
   auto run = run_options(*values);
   if (!run.ok()) return wrong_usage(run.error().text);
+  if (words[0] == "mutants") return mutants(*run, values->has("only") ? values->text("only") : "");
   set_log_level(LogLevel::kError);
   return run_seeds(*run) ? kOk : kFound;
 }

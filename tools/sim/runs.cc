@@ -44,6 +44,7 @@ Json told(uint64_t seed, const Outcome& outcome) {
           {"failed", outcome.failed},
           {"promises_checked", outcome.promises_checked},
           {"replicas_compared", outcome.replicas_compared},
+          {"ends_seen", outcome.ends_seen},
           {"virtual_ms", outcome.virtual_ms},
           {"faults", faults}};
 }
@@ -52,6 +53,18 @@ class Runs {
  public:
   explicit Runs(const RunOptions& options)
       : options_(options), began_(std::chrono::steady_clock::now()) {}
+
+  std::optional<Finding> find_one() {
+    quiet_ = true;
+    for (unsigned k = 0; k < options_.jobs; ++k) begin(options_.first + k);
+    while (!workers_.empty() && !finding_) listen();
+    for (const auto& [fd, worker] : workers_) {
+      kill(worker.pid, SIGKILL);
+      waitpid(worker.pid, nullptr, 0);
+      close(fd);
+    }
+    return finding_;
+  }
 
   bool run() {
     for (unsigned k = 0; k < options_.jobs; ++k) begin(options_.first + k);
@@ -82,6 +95,9 @@ class Runs {
     CHECK(pid >= 0);
     if (pid == 0) {
       close(ends[0]);
+#ifdef STRANDLOG_MUTANTS
+      active_mutant = options_.mutant;
+#endif
       for (; seed <= options_.last && !is_late(); seed += options_.jobs) {
         say(ends[1], {{"begin", seed}});
         say(ends[1], told(seed, Simulation(seed).run()));
@@ -141,16 +157,23 @@ class Runs {
     int status = 0;
     waitpid(worker.pid, &status, 0);
     if (worker.ended) return;
+    // A CHECK aborts.
+    bool check = WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT;
     std::string how = WIFSIGNALED(status) ? "signal " + std::to_string(WTERMSIG(status))
                                           : "exit " + std::to_string(WEXITSTATUS(status));
-    count({{"seed", worker.seed}, {"violations", {"its process ended: " + how}}});
-    begin(worker.seed + options_.jobs);
+    std::string what = check ? "CHECK: its process was aborted" : "its process ended: " + how;
+    count({{"seed", worker.seed}, {"violations", {what}}});
+    if (!finding_) begin(worker.seed + options_.jobs);
   }
 
   void count(const Json& line) {
     ++seeds_;
     const Json& violations = line["violations"];
     bad_ += violations.empty() ? 0 : 1;
+    if (quiet_) {
+      if (!violations.empty()) finding_ = {line["seed"], violations[0]};
+      return;
+    }
     for (const auto& [name, value] : line.items()) {
       if (name != "seed" && value.is_number_unsigned()) totals_[name] += value.get<uint64_t>();
     }
@@ -186,8 +209,8 @@ class Runs {
                 " records acknowledged, %" PRIu64 " failed\n",
                 seeds_, bad_, totals_["acked"], totals_["failed"]);
     std::printf("%" PRIu64 " acknowledgements looked up on the disks, %" PRIu64
-                " replicas compared\n",
-                totals_["promises_checked"], totals_["replicas_compared"]);
+                " replicas compared, %" PRIu64 " ends asked for\n",
+                totals_["promises_checked"], totals_["replicas_compared"], totals_["ends_seen"]);
     for (Fault fault : all_faults()) {
       auto found = faults_.find(name_of(fault));
       if (found == faults_.end()) {
@@ -202,6 +225,8 @@ class Runs {
 
   RunOptions options_;
   SteadyTime began_;
+  bool quiet_ = false;
+  std::optional<Finding> finding_;
   std::map<int, Worker> workers_;  ///< by the end of the pipe that is read
   uint64_t seeds_ = 0, bad_ = 0;
   int64_t virtual_ms_ = 0;
@@ -209,6 +234,8 @@ class Runs {
 };
 
 }  // namespace
+
+std::optional<Finding> find_one(const RunOptions& options) { return Runs(options).find_one(); }
 
 bool run_seeds(const RunOptions& options) { return Runs(options).run(); }
 

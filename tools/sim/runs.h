@@ -2,6 +2,10 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
+#include <string>
+
+#include "base/mutant.h"
 
 namespace strandlog::sim {
 
@@ -10,7 +14,15 @@ struct RunOptions {
   unsigned jobs = 1;
   int64_t minutes = 0;  ///< no seed begins later than this; 0: all of them run
   bool json = false;    ///< a line for each seed and one for all, on standard output
+  Mutant mutant = Mutant::kNone;
 };
+
+struct Finding {
+  uint64_t seed = 0;
+  std::string violation;
+};
+/// Runs seeds, quietly, until one breaks a promise; none: all of them keep theirs.
+std::optional<Finding> find_one(const RunOptions& options);
 
 /// False when a seed broke a promise, ended its process or did not end within five minutes; the
 /// seeds behind it go on in a new process.

@@ -1,0 +1,20 @@
+// The list of mutants: what each does, and which checker has to find it.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/mutant.h"
+
+namespace strandlog::sim {
+
+struct MutantRow {
+  Mutant mutant;
+  const char* number;  ///< in the list it comes from
+  const char* what;
+  /// Beginnings of what finds it; a process that ends by itself (a CHECK) counts as "CHECK".
+  std::vector<std::string> found_by;
+};
+const std::vector<MutantRow>& all_mutants();
+
+}  // namespace strandlog::sim
