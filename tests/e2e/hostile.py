@@ -587,7 +587,7 @@ def wrong_settings():
         c.require(not os.path.exists(fresh), "a refused start made the directory")
         clients, peers = f"127.0.0.1:{k.base}", f"127.0.0.1:{k.base + 100}"
         daemon(k, 2, "invalid-argument", *me, "--listen", "192.0.2.1:1",
-               "--security.allow.plaintext", "true")
+               "--security.allow.plaintext=true")
         daemon(k, 1, "conflict", *me, "--listen", clients, "--listen.peer", free)
         daemon(k, 1, "conflict", *me, "--listen", free, "--listen.peer", peers)
         still_serves(k, "still-there")
