@@ -3,23 +3,23 @@
 
 namespace strandlog {
 
-/// The numbers are those of tests/sim/mutants.cc, which says what each does and what must find it.
+/// tests/sim/mutants.cc says what each does and what must find it.
 enum class Mutant {
-  kNone = 0,
-  kAckBeforeFlush = 1,
-  kNamesNotFlushed = 2,
-  kVoteBeforeDurable = 3,
-  kCommitOlderTerm = 5,
-  kReadBeforeCommitInTerm = 6,
-  kVoteByIndexAlone = 7,
-  kHalfIsMajority = 8,
-  kTruncateMatching = 9,
-  kCommitBeyondProof = 10,
-  kNoPreVoteNoCheckQuorum = 14,
-  kReadWithoutQuorum = 15,
-  kHighWatermarkOnAppend = 24,
-  kStuckDiskKeepsLeading = 25,
-  kAbsentMeansDeleted = 26,
+  kNone,
+  kAckBeforeFlush,
+  kNamesNotFlushed,
+  kVoteBeforeDurable,
+  kCommitOlderTerm,
+  kReadBeforeCommitInTerm,
+  kVoteByIndexAlone,
+  kHalfIsMajority,
+  kTruncateMatching,
+  kCommitBeyondProof,
+  kNoPreVoteNoCheckQuorum,
+  kReadWithoutQuorum,
+  kHighWatermarkOnAppend,
+  kStuckDiskKeepsLeading,
+  kAbsentMeansDeleted,
 };
 
 #ifdef STRANDLOG_MUTANTS

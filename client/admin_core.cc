@@ -43,10 +43,6 @@ wire::MetadataRequest about_all() {
   return request;
 }
 
-Error no_topic(const std::string& name) {
-  return public_error(strandlog::Code::kNotFound, "topic \"" + name + "\" does not exist");
-}
-
 TopicSummary summary_of(const wire::MetadataAnswer::Topic& topic) {
   TopicSummary out;
   out.name = topic.name;

@@ -73,9 +73,7 @@ std::map<std::string, std::vector<TopicPartition>> ConsumerCore::by_leader(Time 
     }
     if (router_.is_missing(where.topic)) {
       Asked asked{where, {}, {}, partition.generation, partition.next};
-      stop(
-          asked, partition,
-          public_error(strandlog::Code::kNotFound, "topic \"" + where.topic + "\" does not exist"));
+      stop(asked, partition, no_topic(where.topic));
       continue;
     }
     bool first = partition.refresh_at == Time{};

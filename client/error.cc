@@ -61,6 +61,10 @@ Error public_error(const wire::WireError& error, const std::string& where) {
   return public_error(error.code, where.empty() ? error.text : where + ": " + error.text);
 }
 
+Error no_topic(const std::string& name, Written written) {
+  return public_error(strandlog::Code::kNotFound, "topic \"" + name + "\" does not exist", written);
+}
+
 bool certainly_not_written(strandlog::Code code) {
   switch (code) {
     case strandlog::Code::kInvalidArgument:

@@ -20,6 +20,9 @@ Error public_error(const strandlog::Error& error, Written written = Written::kNo
 /// `where` says who answered, in the text.
 Error public_error(const wire::WireError& error, const std::string& where);
 
+/// kNotFound. `written`: of the records for it, if any.
+Error no_topic(const std::string& name, Written written = Written::kNo);
+
 /// True when a broker that answers a produce request with `code` has certainly not appended it.
 /// A broker that appended and then stepped down answers stale, one without a majority timeout.
 bool certainly_not_written(strandlog::Code code);

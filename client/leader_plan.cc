@@ -26,8 +26,7 @@ Result<LeaderPlan> plan_by_leader(Port& port, const std::set<TopicPartition>& pa
     auto topic = std::find_if(metadata->topics.begin(), metadata->topics.end(),
                               [&](const auto& one) { return one.name == where.topic; });
     if (topic == metadata->topics.end() || topic->error) {
-      return public_error(strandlog::Code::kNotFound,
-                          "topic \"" + where.topic + "\" does not exist");
+      return no_topic(where.topic);
     }
     auto number = static_cast<size_t>(where.partition);
     if (where.partition < 0 || number >= topic->partitions.size()) {

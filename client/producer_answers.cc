@@ -128,9 +128,7 @@ void ProducerCore::topic_missing(Queue& queue) {
   for (Batch& batch : queue.batches) {
     if (batch.state == State::kDone) continue;
     batch.state = State::kRefused;
-    batch.error = public_error(strandlog::Code::kNotFound,
-                               "topic \"" + queue.where.topic + "\" does not exist",
-                               batch.maybe_written ? Written::kMaybe : Written::kNo);
+    batch.error = no_topic(queue.where.topic, batch.maybe_written ? Written::kMaybe : Written::kNo);
   }
   advance(queue);
 }

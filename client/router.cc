@@ -142,8 +142,7 @@ void Router::on_metadata(Time started, AnyReply reply) {
 std::optional<Result<TopicRoute>> Router::outcome(Time now, const Lookup& lookup) const {
   if (const TopicRoute* route = topic(lookup.topic)) return Result<TopicRoute>(*route);
   if (is_missing(lookup.topic)) {
-    return Result<TopicRoute>(
-        public_error(strandlog::Code::kNotFound, "topic \"" + lookup.topic + "\" does not exist"));
+    return Result<TopicRoute>(no_topic(lookup.topic));
   }
   // Nobody at all answered during a whole inquiry that began after this lookup did.
   bool unreachable =
