@@ -56,6 +56,20 @@ void Router::learn(const std::string& name, uint32_t partition, const wire::Wire
   }
 }
 
+// A newer term of any partition. What was asked for is asked again only when what was known did not
+// help: a broker that repeats it may be cut off from the others.
+bool Router::brings_news(const wire::MetadataAnswer& answer) const {
+  return std::any_of(answer.topics.begin(), answer.topics.end(), [&](const auto& topic) {
+    const TopicRoute* known = this->topic(topic.name);
+    if (topic.error || !known || known->id != topic.id) return true;
+    auto is_newer = [&](const auto& partition) {
+      return partition.partition >= known->partitions.size() ||
+             partition.term > known->partitions[partition.partition].term;
+    };
+    return std::any_of(topic.partitions.begin(), topic.partitions.end(), is_newer);
+  });
+}
+
 void Router::absorb(const wire::MetadataAnswer& answer) {
   if (!answer.cluster.is_nil()) requests_.set_cluster(answer.cluster);
   for (const auto& broker : answer.brokers) {
@@ -134,8 +148,9 @@ void Router::on_metadata(Time started, AnyReply reply) {
   }
   last_error_.reset();
   if (const auto* metadata = std::get_if<wire::MetadataAnswer>(&reply.answer.body)) {
+    bool helps = tells_all(*metadata) && brings_news(*metadata);
     absorb(*metadata);
-    if (!tells_all(*metadata)) any_.turn_to_another();
+    if (!helps) any_.turn_to_another();
   }
 }
 

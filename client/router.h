@@ -60,6 +60,7 @@ class Router {
 
   void refresh(Time now);
   void on_metadata(Time started, AnyReply reply);
+  bool brings_news(const wire::MetadataAnswer& answer) const;
   void absorb(const wire::MetadataAnswer& answer);
   void absorb_topic(const wire::MetadataAnswer& answer, const wire::MetadataAnswer::Topic& topic);
   void note_missing(const wire::MetadataAnswer& answer, const wire::MetadataAnswer::Topic& topic);

@@ -96,6 +96,18 @@ TEST(Router, TurnsToAnotherBrokerForALeaderThatOneDoesNotKnow) {
   EXPECT_EQ(world.metadata_from.size(), 2u);
 }
 
+// One that is cut off from the others goes on naming the leader it knew (simulator, a dead leader
+// and a majority that is not heard by the broker that answers).
+TEST(Router, TurnsToAnotherBrokerWhenOneSaysNothingNew) {
+  FakeWorld world;
+  world.lead(0, 1, 3);
+  for (int i = 0; i < 3; ++i) {
+    world.core.router().want("t");
+    world.pass_ms(100);
+  }
+  EXPECT_EQ(world.metadata_from.size(), 2u);
+}
+
 TEST(Router, WaitsForABrokerThatDoesNotKnowYetWhichTopicsThereAre) {
   FakeWorld world;
   wire::MetadataAnswer complete = world.metadata;
