@@ -132,6 +132,15 @@ Result<wire::MetadataAnswer> AdminCore::metadata(wire::MetadataRequest request) 
   return body_of<wire::MetadataAnswer>(port_.ask_any(std::move(request), timeouts_.request_ms, 0));
 }
 
+namespace {
+
+bool is_as_asked(const wire::MetadataAnswer::Topic& topic, const TopicSpec& spec) {
+  return topic.partitions.size() == spec.partitions && !topic.partitions.empty() &&
+         (spec.replication == 0 || topic.partitions[0].replicas.size() == spec.replication);
+}
+
+}  // namespace
+
 Result<TopicDescription> AdminCore::create_topic(const TopicSpec& spec) {
   wire::CreateTopicRequest request{spec.name, spec.partitions, spec.replication, spec.settings};
   AnyReply reply = port_.ask_any(std::move(request), timeouts_.request_ms, timeouts_.request_ms);
@@ -144,7 +153,7 @@ Result<TopicDescription> AdminCore::create_topic(const TopicSpec& spec) {
   }
   auto topic = await_leaders(spec.name);
   if (!topic.ok()) return topic.error();
-  if (own && topic->partitions.size() != spec.partitions) {
+  if (own && !is_as_asked(*topic, spec)) {
     return public_error(strandlog::Code::kConflict, "topic \"" + spec.name + "\" exists already");
   }
   return describe_topic(spec.name);

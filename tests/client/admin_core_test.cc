@@ -134,6 +134,8 @@ TEST(AdminCore, TakesItsOwnEarlierAttemptForSuccess) {
   EXPECT_EQ(tester.admin().create_topic({"t", 1, 3, {}}).error().code, Code::kConflict);
   tester.port.repeated = true;
   EXPECT_TRUE(tester.admin().create_topic({"t", 1, 3, {}}).ok());
+  EXPECT_EQ(tester.admin().create_topic({"t", 2, 3, {}}).error().code, Code::kConflict);
+  EXPECT_EQ(tester.admin().create_topic({"t", 1, 1, {}}).error().code, Code::kConflict);
 }
 
 TEST(OffsetLookup, AsksAgainAfterAnElection) {
