@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "base/check.h"
+#include "base/mark.h"
 #include "base/mutant.h"
 #include "raft/group_impl.h"
 
@@ -20,6 +21,7 @@ uint64_t Group::Impl::random() {  // splitmix64
 // may be split votes.
 void Group::Impl::restart_timer() {
   constexpr uint32_t kSplitVotes = 2, kLongest = 6;
+  if (vain_terms_ > kSplitVotes) mark<"raft 30: elections in vain take longer">();
   const uint32_t factor = std::clamp(vain_terms_, kSplitVotes, kLongest) - kSplitVotes + 1;
   const uint32_t base = factor * config_.election_ticks;
   timer_ticks_ = 0;
@@ -112,6 +114,7 @@ void Group::Impl::refuse_in_lease(const Message& message, const VoteRequest& req
   if (Leader* leader = leading()) {
     auto follower = leader->followers.find(message.from);
     if (follower != leader->followers.end()) {
+      mark<"raft 16: a stuck candidate is told of its leader">();
       stir(*leader);
       follower->second.tell = true;
     }
@@ -123,10 +126,13 @@ void Group::Impl::on_vote_request(const Message& message, const VoteRequest& req
   const bool newer = message.term > term();
   // A leader also helps a member whose term lags behind.
   if ((newer || leading() != nullptr) && !request.transfer && in_lease()) {
+    mark<"raft 16: a vote is refused in the lease of a leader">();
     return refuse_in_lease(message, request);
   }
+  if (newer && !is_up_to_date(request)) mark<"raft 18: a higher term with an older log">();
   if (request.pre) {
     const bool granted = newer && is_up_to_date(request);
+    if (granted) mark<"raft 17: a pre-vote is granted">();
     Message answer = message_to(message.from, VoteAnswer{.pre = true, .granted = granted});
     if (granted) answer.term = message.term;
     out_.at_once.push_back(std::move(answer));
@@ -136,6 +142,8 @@ void Group::Impl::on_vote_request(const Message& message, const VoteRequest& req
   const bool current = message.term == term();
   const bool free = hard_.vote == message.from || (hard_.vote.value == 0 && leader().value == 0);
   const bool granted = current && free && is_up_to_date(request);
+  if (!free && current) mark<"raft 7: a second vote in a term is refused">();
+  if (newer && !granted) mark<"raft 7: a higher term without a vote does not reset the timer">();
   if (granted) {
     if (hard_.vote.value == 0) set_hard({term(), message.from});
     restart_timer();
@@ -149,11 +157,12 @@ void Group::Impl::on_vote_answer(const Message& message, const VoteAnswer& answe
     auto* candidate = std::get_if<PreCandidate>(&role_);
     // A grant names the term it was asked for; one of an earlier campaign does not count.
     const Term expected = answer.granted ? term().plus(1) : term();
+    if (candidate != nullptr && message.term != expected) mark<"raft 17: a pre-vote of the past">();
     if (candidate != nullptr && message.term == expected) ballot = &candidate->ballot;
   } else if (auto* candidate = std::get_if<Candidate>(&role_)) {
     ballot = &candidate->ballot;
   }
-  if (ballot == nullptr) return;
+  if (ballot == nullptr) return mark<"raft 19: a vote that comes too late">();
   ballot->try_emplace(message.from, answer.granted ? 1 : -1);
   decide();
 }

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "base/check.h"
+#include "base/mark.h"
 #include "base/mutant.h"
 #include "raft/group_impl.h"
 
@@ -65,18 +66,21 @@ void Group::Impl::on_append(const Message& message, const Append& append) {
   follower->quiet = append.quiet;
   following_.read_round = std::max(following_.read_round, append.read_round);
   if (append.prev < commit_) {
+    mark<"raft 4: an append begins below the commit">();
     // What is committed is in every leader's log. The rest of the message is not looked at: it
     // repeats what was sent before.
     following_.verified = std::max(following_.verified, commit_);
     return accept(message.from);
   }
   if (log_.term_at(append.prev) != append.prev_term) {
+    mark<"raft 5: an append does not fit">();
     return refuse(message.from, append.prev, append.prev_term);
   }
   take_entries(append);
   following_.verified = std::max(following_.verified, append.last);
   // Only as far as this message proves: what lies beyond may be another leader's.
   const Index proven = is_mutant(Mutant::kCommitBeyondProof) ? log_.last() : append.last;
+  if (append.commit > append.last) mark<"raft 3: a commit beyond what the append proves">();
   advance_commit(std::min(append.commit, proven));
   accept(message.from);
 }
@@ -91,6 +95,7 @@ void Group::Impl::take_entries(const Append& append) {
   const Index first = conflict ? *conflict : log_.last().plus(1);
   CHECK(!out_.append_first);  // take() comes between two steps: the driver holds one message
   if (conflict) {
+    mark<"raft 5: entries of another leader are truncated">();
     CHECK(first > commit_);
     CHECK(first > following_.verified || is_mutant(Mutant::kTruncateMatching));
     log_.truncate(first, term());
@@ -121,6 +126,7 @@ void Group::Impl::refuse(Uid leader, Index prev, Term prev_term) {
 
 void Group::Impl::accept(Uid leader) {
   if (log_.durable() < following_.verified) {
+    mark<"raft 24: an answer waits for the disk">();
     following_.answer_due = true;
     // What was accepted before may be durable already, and a heartbeat wants its answer now.
     if (out_.append_first) return;
@@ -178,6 +184,7 @@ void Group::Impl::on_timeout_now(const Message& message) {
 void Group::Impl::on_step_down(const Message& message) {
   auto* follower = std::get_if<Follower>(&role_);
   if (follower == nullptr || follower->leader != message.from) return;
+  mark<"raft: a leader says that it steps down">();
   lose_leader();
   follower->leader = Uid{};
   ended_ = term();

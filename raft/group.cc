@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "base/check.h"
+#include "base/mark.h"
 #include "raft/group_impl.h"
 
 namespace strandlog::raft {
@@ -26,6 +27,7 @@ Group::Impl::Impl(GroupConfig config, Restored restored, uint64_t seed)
   CHECK(config_.heartbeat_ticks > 0);
   // A log may not be newer than the term it was written in; one that is was restored in pieces.
   CHECK(log_.last_term() <= hard_.term);
+  if (commit_ < log_.last()) mark<"raft 28: what is committed is learned again after a start">();
   restart_timer();
 }
 
@@ -69,7 +71,10 @@ void Group::Impl::set_active(bool active) {
 Output Group::Impl::take() {
   if (Leader* leader = leading()) fill_sends(*leader);
   // A promise repeated before its term and vote became durable waits for a write of its own.
-  if (!out_.after_write.empty()) out_.hard_state = hard_;
+  if (!out_.after_write.empty()) {
+    if (!out_.hard_state) mark<"raft 7: a promise is repeated before it is durable">();
+    out_.hard_state = hard_;
+  }
   Output out = std::move(out_);
   out_ = Output{};
   out.commit = commit_;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/check.h"
+#include "base/mark.h"
 #include "base/mutant.h"
 #include "raft/group_impl.h"
 
@@ -101,17 +102,22 @@ void Group::Impl::tick_busy(Leader& leader, const Liveness& liveness) {
     if (progress.stalled_ticks() >= config_.election_ticks) progress.reprobe();
   }
   if (leader.transfer && ++leader.transfer->ticks >= config_.election_ticks) {
+    mark<"raft 14: a transfer is given up">();
     leader.transfer.reset();
   }
   if (++leader.heartbeat_ticks >= config_.heartbeat_ticks) {
     leader.heartbeat_ticks = 0;
     const bool checks = !is_mutant(Mutant::kNoPreVoteNoCheckQuorum);
-    if (checks && !has_answers(leader)) return step_down();
+    if (checks && !has_answers(leader)) {
+      mark<"raft 15: too few answers end a leadership">();
+      return step_down();
+    }
     for (auto& [uid, progress] : leader.followers) progress.heartbeat_passed();
     tell_all(leader);
   }
   leader.settled_ticks = is_settled(leader, liveness) ? leader.settled_ticks + 1 : 0;
   if (leader.settled_ticks >= kSettleHeartbeats * config_.heartbeat_ticks) {
+    mark<"raft 26: a leader falls silent">();
     leader.quiet = true;
     leader.check_ticks = 0;
     tell_all(leader);
@@ -121,6 +127,7 @@ void Group::Impl::tick_busy(Leader& leader, const Liveness& liveness) {
 void Group::Impl::stir(Leader& leader) {
   leader.settled_ticks = 0;
   if (!leader.quiet) return;
+  mark<"raft 26: a silent leader is stirred">();
   leader.quiet = false;
   leader.heartbeat_ticks = 0;
   for (auto& [uid, progress] : leader.followers) progress.silent_ticks = 0;
@@ -134,6 +141,7 @@ void Group::Impl::maybe_commit() {
   });
   // Never by counting copies of an older term's entries (thesis figure 3.7).
   const bool own = log_.term_at(reached) == term() || is_mutant(Mutant::kCommitOlderTerm);
+  if (reached > commit_ && !own) mark<"raft 1: copies of an older term's entry do not commit it">();
   if (reached > commit_ && own) advance_commit(reached);
 }
 
@@ -141,7 +149,7 @@ void Group::Impl::on_append_answer(const Message& message, const AppendAnswer& a
   Leader* leader = leading();
   if (leader == nullptr) return;
   auto found = leader->followers.find(message.from);
-  if (found == leader->followers.end()) return;
+  if (found == leader->followers.end()) return mark<"raft 27: an answer of no member">();
   Progress& progress = found->second;
   if (answer.accepted && answer.match > log_.last()) return;  // no entry of ours
   progress.silent_ticks = 0;
@@ -192,6 +200,7 @@ void Group::Impl::advance_transfer(Leader& leader) {
   if (!leader.transfer || leader.transfer->fired) return;
   auto target = leader.followers.find(leader.transfer->target);
   if (target == leader.followers.end() || target->second.match() != log_.last()) return;
+  mark<"raft 14: a transfer's target has caught up">();
   leader.transfer->fired = true;
   send_now(leader.transfer->target, TimeoutNow{});
 }

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "base/check.h"
+#include "base/mark.h"
 
 namespace strandlog::raft {
 
@@ -109,8 +110,9 @@ void LogView::trim(Index start) {
 }
 
 void LogView::persisted(Index last, Term last_term, Term in) {
-  if (term_at(last) != last_term) return;
+  if (term_at(last) != last_term) return mark<"raft 6: what was written is overwritten already">();
   if (fence_ && in >= fence_->term) fence_.reset();
+  if (fence_) mark<"raft 6: a write from before a truncation">();
   if (fence_) last = std::min(last, fence_->first.previous());
   if (last >= start_) durable_ = std::max(durable_, last);
 }

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "base/mark.h"
+
 namespace strandlog::raft {
 namespace {
 
@@ -15,6 +17,7 @@ bool Progress::may_send(uint64_t window_bytes) const {
   if (asked_ || paused_) return false;
   switch (pace_) {
     case Pace::kProbe:
+      if (probe_out_) mark<"raft 25: one probe at a time">();
       return !probe_out_;
     case Pace::kReplicate:
       return unanswered_bytes_ < window_bytes && flight_.size() < kMaxUnansweredSends;
@@ -71,7 +74,10 @@ bool Progress::accepted(Index match) {
 }
 
 bool Progress::refused(Index prev, Index back) {
-  if (prev <= match_) return false;
+  if (prev <= match_) {
+    mark<"raft 5: a refusal of the past">();
+    return false;
+  }
   switch (pace_) {
     case Pace::kSnapshot:
       return false;

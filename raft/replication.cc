@@ -1,6 +1,7 @@
 // What a leader sends at a take(): appends within the window, snapshots, empty appends.
 #include <algorithm>
 
+#include "base/mark.h"
 #include "raft/group_impl.h"
 
 namespace strandlog::raft {
@@ -63,6 +64,7 @@ void Group::Impl::tell(Leader& leader, Uid to, Progress& progress) {
   progress.tell = false;
   const Index prev = prev_to_tell(progress);
   const Index commit = std::min(commit_, prev);
+  if (commit < commit_) mark<"raft 2: a heartbeat's commit is bounded by the match">();
   if (progress.pace() == Pace::kProbe) {
     progress.probed();
   } else {

@@ -4,6 +4,8 @@
 #include <algorithm>
 
 #include "base/log.h"
+#include "base/mark.h"
+#include "base/mutant.h"
 #include "store/redo.h"
 #include "store/synchronous_disk.h"
 
@@ -85,6 +87,7 @@ Result<void> Recovery::judge_last_round() {
   auto loaded = load(last);
   if (!loaded.ok() && loaded.error().code != Code::kCorruption) return loaded.error();
   if (loaded.ok() && is_whole(loaded->head, loaded->bytes)) return {};
+  mark<"store: a torn round is cut">();
   LOG(kInfo, "torn journal round cut", kv("round", last.fixed.number),
       kv("bytes", last.fixed.total_bytes));
   if (loaded.ok()) cut_ = std::move(loaded->head);
@@ -186,6 +189,7 @@ Result<std::vector<RepeatedItem>> Recovery::told_after(size_t link) {
 // it: then its segment is cut, as while running.
 Result<void> Recovery::relieve_memory() {
   if (table_.buffer.bytes() <= limits_.memory_bytes || table_.buffer.chunk_count() < 2) return {};
+  mark<"store: a start files what memory cannot hold">();
   SynchronousDisk disk(disk_);
   SegmentFiler filer(disk, limits_.filer);
   std::vector<DiskDone> done;
@@ -238,6 +242,7 @@ Result<void> Recovery::redo_from(RoundNumber shown) {
       }
       if (loaded.error().code != Code::kCorruption) return loaded.error();
     }
+    if (is_mutant(Mutant::kCutAtDamage)) break;
     ASSIGN(last_items_, told_after(link));
     TRY(redo_.apply_lost(at.number, last_items_));
   }

@@ -20,7 +20,8 @@ namespace strandlog::store {
 struct StoreOptions {
   uint64_t journal_file_bytes = 16u << 20;  ///< size of one journal file at first
   uint64_t journal_max_bytes = 256u << 20;  ///< of all journal files, unless one append is longer
-  uint64_t segment_bytes = 64u << 20;       ///< a segment is ended once it is this long
+  uint64_t segment_bytes = 64u << 20;       ///< a segment is ended once it is this long; at least
+                                            ///< 8 KiB: its header is a page
   uint64_t tail_cache_bytes = 64u << 20;    ///< round buffers kept in memory for readers
   uint64_t round_bytes = 1u << 20;          ///< a round is full from here on; what was begun may
                                             ///< carry it beyond by one request
