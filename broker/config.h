@@ -23,10 +23,11 @@ struct BrokerConfig {
   uint32_t heartbeat_ticks = 2;
   uint32_t session_ticks = 20;   ///< 1 s without a word ends a session
   int64_t heartbeat_ms = 100;    ///< a session's silence at most
+  uint64_t replication_window_bytes = 8u << 20;  ///< to one follower: sent and not yet answered
   int64_t disk_stall_ms = 1000;  ///< a write outstanding longer hands over leadership
 
   uint32_t max_message_bytes = 1u << 20;         ///< one record batch
-  uint64_t uncommitted_bytes_group = 32u << 20;  ///< beyond: busy
+  uint64_t uncommitted_bytes_group = 32u << 20;  ///< from here on: busy
   uint64_t uncommitted_bytes_broker = 128u << 20;
   size_t max_pending_fetches = 20000;
   uint64_t max_fetch_bytes = 256u << 20;   ///< found for answers that still wait for a disk read

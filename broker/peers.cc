@@ -136,7 +136,12 @@ void Peers::flush(Time now, int64_t heartbeat_ms, const Announcement& announceme
     if (peer.control_boxes.empty()) peer.control_boxes.emplace_back();
     for (Outbox& box : std::exchange(peer.control_boxes, {})) {
       wire::PeerMessage message = envelope(&peer, announcement);
-      if (due) message.faulty = announcement.faulty;
+      if (due) {
+        message.faulty = announcement.faulty;
+        // Who was down while we moved looks for us where we were, and the catalog that would tell
+        // it may be led from here.
+        message.registration = wire::RegisterReport{self_.address, self_.boot_epoch};
+      }
       transmit(peer.control, std::move(message), std::move(box));
     }
     peer.answer_now = false;

@@ -39,7 +39,8 @@ class Peers {
     uint64_t leaderships_lost = 0;
     wire::FoundingState founding = wire::FoundingState::kBlank;
     std::optional<wire::FoundingDocument> document;    ///< sent to peers that are not founded
-    std::optional<wire::RegisterReport> registration;  ///< sent until the catalog has it
+    std::optional<wire::RegisterReport> registration;  ///< with every message, not heartbeats
+                                                       ///< alone, until the catalog has it
     std::vector<Uid> faulty;                           ///< replicas out of service here
   };
 

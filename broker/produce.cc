@@ -55,11 +55,7 @@ Result<EntryHeader> Produce::append_item(Replica& replica, const std::vector<Byt
   if (batches.empty()) return Error{Code::kCorruptBatch, "the item holds no batch"};
   bytes += batches.size() * kEntryHeaderBytes;
   TRY(context_.store.room_for(bytes));
-  if (replica.uncommitted_bytes + bytes > context_.config.uncommitted_bytes_group ||
-      context_.replicas.uncommitted_bytes() + bytes > context_.config.uncommitted_bytes_broker) {
-    return Error{Code::kBusy, std::to_string(replica.uncommitted_bytes) +
-                                  " bytes of this partition wait for a majority: retry"};
-  }
+  TRY(context_.replicas.room_for_more(replica));
   std::optional<EntryHeader> head;
   for (const Batch& batch : batches) {
     auto header = context_.replicas.propose(replica, EntryKind::kData, batch.records, batch.bytes,

@@ -70,7 +70,9 @@ void Replicas::hold_or_dispatch(const Replica& replica, const raft::Message& mes
   } else if (store_.writing()) {
     needs = store_.gathering().previous();
   }
-  if (needs <= store_.durable() || is_mutant(Mutant::kVoteBeforeDurable)) {
+  bool early = is_mutant(Mutant::kVoteBeforeDurable) &&
+               std::holds_alternative<raft::VoteAnswer>(message.body);
+  if (needs <= store_.durable() || early) {
     dispatch(replica, message);
   } else {
     held_.push_back({needs, message});

@@ -36,6 +36,7 @@ void Replicas::open(Uid uid, bool active) {
   group.self = uid;
   group.election_ticks = config_.election_ticks;
   group.heartbeat_ticks = config_.heartbeat_ticks;
+  group.window_bytes = config_.replication_window_bytes;
   replica.high_watermark = state.start.offset;
   replica.group = &host_.add(group, std::move(restored), random_.next());
   replica.group->set_active(active);
@@ -76,6 +77,21 @@ bool Replicas::in_service(Replica& replica) {
   return !fault;
 }
 
+// What would be asked of the sum is met by a long item never: it would be told to retry for ever.
+Result<void> Replicas::room_for_more(const Replica& replica) const {
+  if (replica.uncommitted_bytes >= config_.uncommitted_bytes_group) {
+    return Error{Code::kBusy, std::to_string(replica.uncommitted_bytes) +
+                                  " bytes of this partition wait for a majority, the bound is " +
+                                  std::to_string(config_.uncommitted_bytes_group) + ": retry"};
+  }
+  if (uncommitted_bytes_ >= config_.uncommitted_bytes_broker) {
+    return Error{Code::kBusy, std::to_string(uncommitted_bytes_) +
+                                  " bytes of this broker wait for a majority, the bound is " +
+                                  std::to_string(config_.uncommitted_bytes_broker) + ": retry"};
+  }
+  return {};
+}
+
 Result<EntryHeader> Replicas::propose(Replica& replica, EntryKind kind, uint32_t records,
                                       ByteView body, int64_t wall_ms) {
   if (!in_service(replica))
@@ -83,16 +99,9 @@ Result<EntryHeader> Replicas::propose(Replica& replica, EntryKind kind, uint32_t
   take_one(replica);  // a fresh leader's no-op comes before any proposal
   if (!replica.group)
     return Error{Code::kFaulty, "this replica went out of service: " + replica.fault};
-  uint64_t bytes = body.size() + kEntryHeaderBytes;
-  if (kind == EntryKind::kData &&
-      (replica.uncommitted_bytes + bytes > config_.uncommitted_bytes_group ||
-       uncommitted_bytes_ + bytes > config_.uncommitted_bytes_broker)) {
-    return Error{Code::kBusy, std::to_string(replica.uncommitted_bytes) +
-                                  " bytes of this partition wait for a majority, the bound is " +
-                                  std::to_string(config_.uncommitted_bytes_group) + ": retry"};
-  }
   auto index = replica.group->propose();
   if (!index.ok()) return index.error();
+  uint64_t bytes = body.size() + kEntryHeaderBytes;
   EntryHeader header =
       store_.append(replica.spec.uid, {kind, replica.group->term(), records, wall_ms, body});
   CHECK(header.index == *index);

@@ -64,7 +64,10 @@ class Replicas {
   Replica* find(const GroupId& group);
   const std::map<Uid, Replica>& all() const { return replicas_; }
 
-  /// Appends as leader. kNotLeader, kBusy (transfer, uncommitted bound), kDiskFull.
+  /// kBusy while as much as the bounds allow waits for a majority. What is begun below them may go
+  /// beyond: an item is taken as a whole, however long it is.
+  Result<void> room_for_more(const Replica& replica) const;
+  /// Appends as leader. kNotLeader, kBusy (transfer), kFaulty.
   Result<EntryHeader> propose(Replica& replica, EntryKind kind, uint32_t records, ByteView body,
                               int64_t wall_ms);
   /// A Raft message from `from`'s present session, with the frames of its entries.

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "base/log.h"
+#include "base/mark.h"
 #include "base/mutant.h"
 
 namespace strandlog::broker {
@@ -136,7 +137,7 @@ void Shard::on_request(const ReplyTo& to, wire::Request& request,
   uint32_t deadline = request.deadline_ms;
   if (auto* produce = std::get_if<wire::ProduceRequest>(&request.body)) {
     size_t bytes = kDeferredOverhead + total_bytes(frames);
-    if (stop_deadline_ || deferred_bytes_ + bytes > config_.max_deferred_bytes) {
+    if (stop_deadline_ || !may_defer()) {
       std::string text = std::to_string(deferred_bytes_) +
                          " bytes wait for the journal, the bound is " +
                          std::to_string(config_.max_deferred_bytes) + ": retry";
@@ -232,6 +233,7 @@ void Shard::tick() {
               context_.now > writing_since_->plus_ms(config_.disk_stall_ms);
   if (late && !stalled_) {
     stalled_ = true;
+    mark<"broker: a stalled disk gives up leaderships">();
     ++metrics_.counters["disk_stalls_total"];
     LOG(kWarn, "the disk does not answer: giving up leaderships",
         kv("limit_ms", config_.disk_stall_ms));

@@ -61,6 +61,8 @@ class Shard {
   void on_request(const ReplyTo& to, wire::Request& request, const std::vector<Bytes>& frames);
   void on_peer(const NetEvent& event);
   void on_peer_content(const wire::PeerMessage& message, const std::vector<Bytes>& frames);
+  /// What comes before the bound is reached may go beyond it: the longest append gets through.
+  bool may_defer() const { return deferred_bytes_ < config_.max_deferred_bytes; }
   bool has_room_for_deferred() const;
   void run_deferred();
   void act(const ReplicaEvent& event);

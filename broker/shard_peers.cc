@@ -39,9 +39,11 @@ void Shard::on_peer(const NetEvent& event) {
   bool was_alive = replicas_.alive(message.from);
   replicas_.heard(message.from, message.boot_id, message.leaderships_lost);
   if (!was_alive) {
-    // Somebody else may have given another address in its name meanwhile.
+    // Somebody else may have given another address in its name meanwhile: what counts is what it
+    // just said itself, else the catalog.
     auto known = catalog_.brokers().find(message.from);
-    if (known != catalog_.brokers().end()) peers_.meet(known->second.address);
+    bool said = message.registration.has_value();
+    if (!said && known != catalog_.brokers().end()) peers_.meet(known->second.address);
     std::vector<wire::LeaderNotice> own;
     for (const auto& [group, notice] : leaders_.all()) {
       if (notice.broker == self_.address.broker && notice.leader != Uid{}) own.push_back(notice);
@@ -95,7 +97,7 @@ void Shard::on_peer_content(const wire::PeerMessage& message, const std::vector<
     // A heartbeat behind entries that wait for the disk must not look like a broker that is gone.
     if (own.empty() && !deferred_.empty()) replicas_.hear(raft);
     size_t bytes = kDeferredOverhead + total_bytes(own);
-    if (deferred_bytes_ + bytes > config_.max_deferred_bytes) {
+    if (!may_defer()) {
       ++metrics_.counters["appends_dropped_total"];  // the leader sends it again
       continue;
     }

@@ -337,12 +337,7 @@ Result<DataDirectory> DataDirectory::open(const std::string& path, BrokerId brok
   }
   // Before LOCK is touched: a refused directory stays as it is.
   ASSIGN(Identity identity, read_identity(path));
-  if (identity.broker != broker) {
-    return Error{Code::kWrongIdentity,
-                 path + " belongs to broker " + std::to_string(identity.broker.value) +
-                     ", this one is configured as broker " + std::to_string(broker.value) +
-                     ": correct broker.id or data.dir"};
-  }
+  TRY(check_broker_of(identity, broker, path));
   TRY(check_log_directories(path));
   ASSIGN(DataDirectory directory, lock(path, false));
   ASSIGN(directory.identity_, read_identity(path));

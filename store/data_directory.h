@@ -63,6 +63,9 @@ class DataDirectory {
   Identity identity_;
 };
 
+/// kWrongIdentity when the store at `path` is not this broker's.
+Result<void> check_broker_of(const Identity& identity, BrokerId broker, const std::string& path);
+
 /// The file `identity`, and back. kCorruption when damaged, kUnsupported when newer.
 std::string encode_identity(const Identity& identity);
 Result<Identity> decode_identity(const std::string& text);

@@ -58,6 +58,14 @@ bool parse_uuid(std::string_view text, Uuid& out) {
 
 }  // namespace
 
+Result<void> check_broker_of(const Identity& identity, BrokerId broker, const std::string& path) {
+  if (identity.broker == broker) return {};
+  return Error{Code::kWrongIdentity,
+               path + " belongs to broker " + std::to_string(identity.broker.value) +
+                   ", this one is configured as broker " + std::to_string(broker.value) +
+                   ": correct broker.id or data.dir"};
+}
+
 std::string encode_identity(const Identity& identity) {
   std::string text(kTitle);
   text += "version " + std::to_string(kVersion) + "\n";

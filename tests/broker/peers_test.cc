@@ -172,6 +172,16 @@ TEST_F(PeersTest, TellsWithEachHeartbeatWhatIsOutOfServiceHere) {
   EXPECT_EQ(transport_.sent[0].second.faulty, std::vector<Uid>{Uid{9}});
 }
 
+TEST_F(PeersTest, TellsWithEachHeartbeatWhereItIsToBeFound) {
+  peers_.flush(Time{0}, 100, {});
+
+  ASSERT_EQ(transport_.sent.size(), 1u);
+  const auto& told = transport_.sent[0].second.registration;
+  ASSERT_TRUE(told.has_value());
+  EXPECT_EQ(told->address.peer_address, "127.0.0.1:7500");
+  EXPECT_EQ(told->boot_epoch, BootEpoch{3});
+}
+
 TEST_F(PeersTest, RemembersBootsAcrossARestart) {
   trusted(from_two(5, 7));
   EXPECT_EQ(peers_.take_remembered_changed(), Peers::Changed::kBoot);

@@ -107,7 +107,11 @@ class ReplicasTest : public testing::Test {
 
   store::FakeDisk disk_;
   Dice dice_{1};
-  BrokerConfig config_;
+  BrokerConfig config_ = [] {
+    BrokerConfig config;
+    config.uncommitted_bytes_group = 1000;
+    return config;
+  }();
   ClusterId cluster_{{1}};
   SentTransport transport_;
   Peers peers_{{{BrokerId{1}, store_of(1), "127.0.0.1:7400", "127.0.0.1:7500"},
@@ -150,6 +154,18 @@ TEST_F(ReplicasTest, AFaultRightAfterALostLeadershipStillEndsIt) {
   EXPECT_TRUE(happened(ReplicaEvent::Kind::kReadReady)) << "who waits for a read is refused";
   EXPECT_EQ(replicas_.uncommitted_bytes(), 0u);
   EXPECT_EQ(replica().group, nullptr);
+}
+
+TEST_F(ReplicasTest, WhatIsBegunBelowTheUncommittedBoundMayGoBeyondIt) {
+  elect();
+  Bytes body = Bytes::copy(std::string(config_.uncommitted_bytes_group + 1, 'x'));
+  ASSERT_TRUE(replicas_.room_for_more(replica()).ok());
+  for (int of_one_item = 0; of_one_item < 2; ++of_one_item) {
+    EXPECT_TRUE(replicas_.propose(replica(), EntryKind::kData, 1, body.view(), 1).ok());
+  }
+  auto more = replicas_.room_for_more(replica());
+  ASSERT_FALSE(more.ok());
+  EXPECT_EQ(more.error().code, Code::kBusy);
 }
 
 TEST_F(ReplicasTest, AFaultOfALeaderSendsItsFarewells) {
