@@ -21,12 +21,6 @@ std::vector<uint8_t> all_of(const SparseBytes& bytes) {
   return out;
 }
 
-void copy_extent(const SparseBytes& from, SparseBytes& to, uint64_t begin, uint64_t end) {
-  std::vector<uint8_t> bytes(end - begin);
-  bytes.resize(from.read(begin, bytes));
-  to.write(begin, bytes);
-}
-
 }  // namespace
 
 // ------------------------------------------------------------------------------------- blocking
@@ -70,8 +64,16 @@ Error FakeDisk::stopped_error(const std::string& path) const {
           path + ": the disk stopped after " + std::to_string(operations_) + " operations"};
 }
 
+uint64_t FakeDisk::bytes_at(const std::string& path) const {
+  auto name = names_.find(path);
+  bool is_file = name != names_.end() && name->second != kDirectory;
+  return is_file ? files_.at(name->second).now.size() : 0;
+}
+
 void FakeDisk::put_name(const NameChange& change) {
+  uint64_t before = bytes_at(change.to) + (change.from.empty() ? 0 : bytes_at(change.from));
   apply_name(change, names_);
+  if (used_) *used_ = *used_ - before + bytes_at(change.to);
   changes_.push_back(change);
 }
 
@@ -98,11 +100,18 @@ void FakeDisk::forget_if_unused(uint64_t id) {
 }
 
 uint64_t FakeDisk::used_bytes() const {
+  if (used_) return *used_;
   uint64_t used = 0;
   for (const auto& [path, id] : names_) {
     if (id != kDirectory) used += files_.at(id).now.size();
   }
+  used_ = used;
   return used;
+}
+
+void FakeDisk::grew(const Open& open, uint64_t bytes) {
+  auto name = names_.find(open.path);
+  if (used_ && name != names_.end() && name->second == open.file) *used_ += bytes;
 }
 
 void FakeDisk::check_aligned(OpenMode mode, uint64_t position, const void* memory, uint64_t size) {
@@ -132,10 +141,11 @@ Result<FileHandle> FakeDisk::open(const std::string& path, OpenMode mode) {
 void FakeDisk::close(FileHandle handle) {
   auto it = handles_.find(handle);
   if (it == handles_.end()) return;
-  uint64_t id = it->second.file;
+  auto [id, mode, path] = std::move(it->second);
   handles_.erase(it);
   --files_.at(id).handles;
-  forget_if_unused(id);
+  auto name = names_.find(path);
+  if (name == names_.end() || name->second != id) forget_if_unused(id);
 }
 
 Result<uint64_t> FakeDisk::size(FileHandle handle) {
@@ -183,6 +193,7 @@ Result<uint64_t> FakeDisk::write_pieces(const Open& open, uint64_t position,
                                       at(open.path, position) + ": no space left of " +
                                       std::to_string(capacity_)};
   }
+  if (end > file.now.size()) grew(open, end - file.now.size());
   for (uint64_t done = 0; ByteView piece : pieces) {
     apply_write(file, position + done, piece);
     done += piece.size();
@@ -205,12 +216,16 @@ Result<void> FakeDisk::flush(FileHandle handle) { return flush_file(opened(handl
 
 Result<void> FakeDisk::flush_file(const Open& open) {
   if (count_operation() == Gate::kStopped) return stopped_error(open.path);
+  File& file = files_.at(open.file);
   if (fail_flush_ > 0 && --fail_flush_ == 0) {
+    if (flush_forgets_) {
+      std::move(file.dirty.begin(), file.dirty.end(), std::back_inserter(file.forgotten));
+      file.dirty.clear();
+    }
     return Error{Code::kIo, "flush " + open.path + ": input/output error"};
   }
-  File& file = files_.at(open.file);
   for (const Extent& extent : file.dirty) {
-    copy_extent(file.now, file.durable, extent.begin, extent.end);
+    file.durable.copy(file.now, extent.begin, extent.end);
   }
   file.dirty.clear();
   file.durable.resize(file.now.size());
@@ -230,6 +245,7 @@ Result<void> FakeDisk::allocate_in(const Open& open, uint64_t bytes) {
     return Error{Code::kDiskFull, "allocate " + std::to_string(bytes) + " bytes for " + open.path +
                                       ": no space left of " + std::to_string(capacity_)};
   }
+  grew(open, bytes - file.now.size());
   file.now.resize(bytes);
   return {};
 }
@@ -268,10 +284,11 @@ Result<std::vector<std::string>> FakeDisk::list(const std::string& path) {
   std::string directory = directory_name(path);
   if (!is_directory(directory)) return Error{Code::kNotFound, path + ": no such directory"};
   std::vector<std::string> out;
-  for (const auto& [name, id] : names_) {
-    if (parent_of(name) == directory) out.push_back(name.substr(name.rfind('/') + 1));
+  std::string prefix = directory.empty() ? "" : directory + "/";
+  for (auto name = names_.lower_bound(prefix);
+       name != names_.end() && name->first.starts_with(prefix); ++name) {
+    if (parent_of(name->first) == directory) out.push_back(name->first.substr(prefix.size()));
   }
-  std::sort(out.begin(), out.end());
   return out;
 }
 
@@ -436,6 +453,7 @@ void FakeDisk::flip(const std::string& path, uint64_t position, uint8_t mask) {
 }
 
 void FakeDisk::put(const std::string& path, ByteView bytes) {
+  used_.reset();
   if (!names_.contains(path)) names_[path] = durable_names_[path] = next_file_++;
   File& file = files_[names_.at(path)];
   for (SparseBytes* image : {&file.now, &file.durable}) {
@@ -447,6 +465,7 @@ void FakeDisk::put(const std::string& path, ByteView bytes) {
 }
 
 void FakeDisk::erase(const std::string& path) {
+  used_.reset();
   uint64_t id = names_.at(path);
   names_.erase(path);
   durable_names_.erase(path);

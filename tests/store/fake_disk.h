@@ -28,6 +28,7 @@ class FakeDisk : public Disk {
  public:
   static constexpr uint64_t kSector = 512;
   static constexpr uint64_t kAlignment = 4096;
+  static constexpr uint64_t kAmple = uint64_t{1} << 40;  ///< the capacity at first
 
   FakeDisk();
 
@@ -54,7 +55,12 @@ class FakeDisk : public Disk {
   /// new or garbage, unflushed growth stays or goes, every unflushed metadata operation stays or
   /// vanishes, each on its own. All handles are closed; faults set by stop_after, hold and the
   /// fail_ functions end. What is left is durable.
-  void crash(uint64_t seed);
+  void crash(uint64_t seed) { crash(seed, {true, true}); }
+  struct Harm {
+    bool tears = false;        ///< no: what a file was written since its flush is there or is not
+    bool loses_names = false;  ///< no: all name changes stay, or the latest are gone
+  };
+  void crash(uint64_t seed, Harm harm);
   /// The first `count` operations from now run; afterwards nothing changes any more: asynchronous
   /// operations never complete, blocking changes fail with kIo. The one that came too late may show
   /// in part after crash(), if it was a write.
@@ -64,6 +70,8 @@ class FakeDisk : public Disk {
   void end_process(uint64_t seed);
   /// Nothing but what was flushed is left: the durable images, as the harshest power cut has them.
   void lose_unflushed();
+  /// Also of set_capacity(); read errors stay.
+  void end_faults();
   bool stopped() const { return stop_at_ && operations_ >= *stop_at_; }
   /// Operations that changed something, blocking or not, since the start: file creation, write,
   /// flush, allocate, make_directory, flush_directory, rename, remove. An operation with
@@ -82,9 +90,16 @@ class FakeDisk : public Disk {
 
   // ---- faults
   void fail_write(uint64_t nth) { fail_write_ = nth; }  ///< 1: the next one fails with kIo
-  void fail_flush(uint64_t nth) { fail_flush_ = nth; }  ///< nothing becomes durable by it
+  /// Nothing becomes durable by it. `forgets`: nor by later flushes of the same process, until it
+  /// is written again, as on systems that count as clean what they could not write.
+  void fail_flush(uint64_t nth, bool forgets = false) {
+    fail_flush_ = nth;
+    flush_forgets_ = forgets;
+  }
   /// All files together may have this many bytes; growth beyond it is kDiskFull.
   void set_capacity(uint64_t bytes) { capacity_ = bytes; }
+  /// As set_capacity(): `bytes` more than there are now.
+  void leave_free(uint64_t bytes) { capacity_ = used_bytes() + bytes; }
   /// Reads touching a sector of [begin, end) fail with kIo until the sector is written again.
   void add_read_error(const std::string& path, uint64_t begin, uint64_t end);
 
@@ -109,7 +124,7 @@ class FakeDisk : public Disk {
   };
   struct File {
     SparseBytes now, durable;
-    std::vector<Extent> dirty;
+    std::vector<Extent> dirty, forgotten;
     std::set<uint64_t> bad_sectors;
     uint64_t handles = 0;
   };
@@ -141,6 +156,8 @@ class FakeDisk : public Disk {
   static void apply_name(const NameChange& change, std::map<std::string, uint64_t>& names);
   void forget_if_unused(uint64_t file);
   uint64_t used_bytes() const;
+  uint64_t bytes_at(const std::string& path) const;
+  void grew(const Open& open, uint64_t bytes);
   static void check_aligned(OpenMode mode, uint64_t position, const void* memory, uint64_t size);
 
   Result<void> allocate_in(const Open& open, uint64_t bytes);
@@ -155,11 +172,11 @@ class FakeDisk : public Disk {
 
   bool complete(size_t pending, std::vector<DiskDone>& done);
   void crash_lane(DiskOp::Lane lane, Dice& dice, bool was_stopped);
-  void end_faults();
+  void forget_faults();
   void forget_process();
-  void crash_names(Dice& dice);
+  void crash_names(Dice& dice, Harm harm);
   void drop_orphans();
-  void crash_file(File& file, Dice& dice);
+  static void tear_file(File& file, Dice& dice);
 
   static constexpr uint64_t kDirectory = 1;  ///< the "file" of every directory's name
   uint64_t next_file_ = 2;
@@ -176,7 +193,9 @@ class FakeDisk : public Disk {
   std::optional<uint64_t> stop_at_;
   bool partial_taken_ = false;
   uint64_t fail_write_ = 0, fail_flush_ = 0;
-  uint64_t capacity_ = uint64_t{1} << 40;
+  bool flush_forgets_ = false;
+  mutable std::optional<uint64_t> used_;  ///< bytes of all files that have names; none: count again
+  uint64_t capacity_ = kAmple;
   Figures figures_;
 };
 

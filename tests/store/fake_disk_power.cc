@@ -25,9 +25,11 @@ void FakeDisk::crash_lane(DiskOp::Lane lane, Dice& dice, bool was_stopped) {
   if (whole < queue.size()) run_in_part(*queue[whole]);
 }
 
-void FakeDisk::crash_names(Dice& dice) {
-  for (const NameChange& change : changes_) {
-    if (dice.below(2) == 1) apply_name(change, durable_names_);
+void FakeDisk::crash_names(Dice& dice, Harm harm) {
+  uint64_t stay = dice.percent(50) ? changes_.size() : dice.below(changes_.size() + 1);
+  for (uint64_t i = 0; i < changes_.size(); ++i) {
+    bool stays = harm.loses_names ? dice.below(2) == 1 : i < stay;
+    if (stays) apply_name(changes_[i], durable_names_);
   }
   drop_orphans();
 }
@@ -44,7 +46,7 @@ void FakeDisk::drop_orphans() {
   names_ = durable_names_;
 }
 
-void FakeDisk::crash_file(File& file, Dice& dice) {
+void FakeDisk::tear_file(File& file, Dice& dice) {
   uint64_t before = file.durable.size(), after = file.now.size();
   std::set<uint64_t> sectors;
   for (const Extent& extent : file.dirty) {
@@ -67,28 +69,36 @@ void FakeDisk::crash_file(File& file, Dice& dice) {
     file.durable.write(s * kSector, bytes);
   }
   file.durable.resize(size);
-  file.now = file.durable;
-  file.dirty.clear();
-  file.handles = 0;
 }
 
-void FakeDisk::crash(uint64_t seed) {
+void FakeDisk::crash(uint64_t seed, Harm harm) {
   Dice dice(seed);
   bool was_stopped = stopped();
-  end_faults();
+  forget_faults();
   crash_lane(DiskOp::Lane::kJournal, dice, was_stopped);
   crash_lane(DiskOp::Lane::kBackground, dice, was_stopped);
-  crash_names(dice);
-  for (auto& [id, file] : files_) crash_file(file, dice);
+  crash_names(dice, harm);
+  for (auto& [id, file] : files_) {
+    if (harm.tears) {
+      tear_file(file, dice);
+    } else if (dice.percent(50)) {
+      file.durable = file.now;
+    }
+    file.now = file.durable;
+    file.dirty.clear();
+    file.forgotten.clear();
+    file.handles = 0;
+  }
   forget_process();
 }
 
 void FakeDisk::lose_unflushed() {
-  end_faults();
+  forget_faults();
   drop_orphans();
   for (auto& [id, file] : files_) {
     file.now = file.durable;
     file.dirty.clear();
+    file.forgotten.clear();
     file.handles = 0;
   }
   forget_process();
@@ -98,18 +108,28 @@ void FakeDisk::end_process(uint64_t seed) {
   Dice dice(seed);
   crash_lane(DiskOp::Lane::kJournal, dice, false);
   crash_lane(DiskOp::Lane::kBackground, dice, false);
-  end_faults();
-  for (auto& [id, file] : files_) file.handles = 0;
+  forget_faults();
+  for (auto& [id, file] : files_) {
+    file.handles = 0;
+    std::move(file.forgotten.begin(), file.forgotten.end(), std::back_inserter(file.dirty));
+    file.forgotten.clear();
+  }
   forget_process();
 }
 
 void FakeDisk::end_faults() {
+  forget_faults();
+  capacity_ = kAmple;
+}
+
+void FakeDisk::forget_faults() {
   stop_at_.reset();
   partial_taken_ = false;
   fail_write_ = fail_flush_ = 0;
 }
 
 void FakeDisk::forget_process() {
+  used_.reset();
   pending_.clear();
   finished_.clear();
   handles_.clear();
