@@ -1,6 +1,6 @@
 # Short names for the scripts in tools/; nothing is decided here.
 .DEFAULT_GOAL := all
-.PHONY: all setup test demo test-asan test-tsan format tidy accept bench fuzz sim mutants clean
+.PHONY: all setup test demo test-asan test-tsan format tidy accept bench fuzz sim chaos mutants clean
 
 all:
 	tools/build release strandlog strandlogd
@@ -29,17 +29,24 @@ tidy:
 accept bench fuzz:
 	tools/$@
 
-# Seeds that nobody has run: MINUTES=n, ten without.
 MINUTES ?= 10
+
+# Seeds that nobody has run: MINUTES=n, ten without.
 sim:
 	tools/build release strandlog-sim
 	first=$$(date +%s)000; build/strandlog-sim run --jobs $$(nproc) --minutes $(MINUTES) \
 	  --seeds $$first..$${first%000}999
 
+# Real brokers in network namespaces, as root: MINUTES=n, SEED=s.
+SEED ?= 1
+chaos:
+	tools/chaos --minutes $(MINUTES) --seed $(SEED)
+
 # A build of its own, in which bugs can be switched on one at a time; each must be found.
 mutants:
 	cmake --preset release -B build-mutants -DSTRANDLOG_MUTANTS=ON
-	cmake --build build-mutants --target strandlog-sim
+	cmake --build build-mutants --target strandlog-sim sim_test
+	build-mutants/sim_test --gtest_filter='Damage.*'
 	build-mutants/strandlog-sim mutants --jobs $$(nproc) --seeds 1..500
 
 clean:

@@ -14,7 +14,7 @@ SimBroker::SimBroker(Schedule& schedule, Network& network, Dice dice, Options op
       dice_(dice),
       options_(std::move(options)),
       host_(host_of(options_.config.listen)),
-      store_id_(dice_.uuid<StoreId>()) {}
+      directory_{{{}, options_.config.id, dice_.uuid<StoreId>()}, {}, {}} {}
 
 SimBroker::~SimBroker() { end(); }
 
@@ -27,7 +27,7 @@ bool SimBroker::start() {
   auto composed = compose(*process_);
   if (!composed.ok()) {
     end();
-    disk_.end_process(dice_.next());
+    directory_.disk.end_process(dice_.next());
     ended_ = composed.error();
     return false;
   }
@@ -36,14 +36,16 @@ bool SimBroker::start() {
 }
 
 Result<void> SimBroker::compose(Process& p) {
+  TRY(store::check_broker_of(directory_.identity, options_.config.id, host_));
   auto wake_now = [this] { wake(schedule_.now()); };
-  p.disk = std::make_unique<SimDisk>(disk_, schedule_, dice_.fork(), options_.disk, wake_now);
+  p.disk =
+      std::make_unique<SimDisk>(directory_.disk, schedule_, dice_.fork(), options_.disk, wake_now);
   p.transport = network_.attach(host_, wake_now);
   TRY(p.transport->listen(ListenerKind::kClient, options_.config.listen));
   TRY(p.transport->listen(ListenerKind::kPeer, options_.config.listen_peer));
-  ASSIGN(p.store, store::Store::open(options_.config.store, *p.disk, p.dice, store_id_));
-  ASSIGN(p.shard, broker::Shard::open(options_.config, store_id_, p.clock, p.dice, *p.store, state_,
-                                      *p.transport));
+  ASSIGN(p.store, store::Store::open(options_.config.store, *p.disk, p.dice, store_id()));
+  ASSIGN(p.shard, broker::Shard::open(options_.config, store_id(), p.clock, p.dice, *p.store,
+                                      directory_.state, *p.transport));
   return {};
 }
 
@@ -66,7 +68,7 @@ void SimBroker::turn(uint64_t boot) {
     return;
   }
   if (p.shard->stopped()) {
-    (void)state_.flush().ok();
+    (void)directory_.state.flush().ok();
     return kill();
   }
   Time next = p.clock.to_world(p.shard->next_deadline());
@@ -86,17 +88,17 @@ void SimBroker::end() {
 void SimBroker::kill() {
   if (!process_) return;
   end();
-  disk_.end_process(dice_.next());
+  directory_.disk.end_process(dice_.next());
   Dice dice = dice_.fork();
-  state_.crash(dice);
+  directory_.state.crash(dice);
 }
 
-void SimBroker::lose_power() {
+void SimBroker::lose_power(store::FakeDisk::Harm harm) {
   if (process_) network_.silence(host_);
   end();
-  disk_.crash(dice_.next());
+  directory_.disk.crash(dice_.next(), harm);
   Dice dice = dice_.fork();
-  state_.crash(dice);
+  directory_.state.crash(dice);
 }
 
 void SimBroker::begin_stop() {
@@ -120,6 +122,32 @@ void SimBroker::resume() {
 
 void SimBroker::stall_disk(int64_t ms) {
   if (process_) process_->disk->stall_until(schedule_.now().plus_ms(ms));
+}
+
+SimBroker::Directory SimBroker::backup() const {
+  Directory copy = directory_;
+  copy.disk.end_process(0);
+  return copy;
+}
+
+void SimBroker::restore(Directory directory) {
+  kill();
+  directory_ = std::move(directory);
+}
+
+void SimBroker::wipe() {
+  kill();
+  directory_ = {{{}, options_.config.id, dice_.uuid<StoreId>()}, {}, {}};
+}
+
+void SimBroker::move_to(const std::string& host) {
+  kill();
+  broker::BrokerConfig& config = options_.config;
+  for (std::string* address :
+       {&config.listen, &config.advertise, &config.listen_peer, &config.advertise_peer}) {
+    *address = host + address->substr(host_.size());
+  }
+  host_ = host;
 }
 
 }  // namespace strandlog::sim

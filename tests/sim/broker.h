@@ -7,6 +7,7 @@
 #include <string>
 
 #include "broker/shard.h"
+#include "store/data_directory.h"
 #include "store/memory_state_store.h"
 #include "tests/sim/disk.h"
 #include "tests/sim/network.h"
@@ -45,6 +46,12 @@ class SimBroker {
     DiskSpeed disk;
     int64_t drift_ppm = 0;
   };
+  /// All that it keeps. A copy is a backup.
+  struct Directory {
+    store::Identity identity;  ///< without the cluster
+    store::FakeDisk disk;
+    store::MemoryStateStore state;
+  };
   SimBroker(Schedule& schedule, Network& network, Dice dice, Options options);
   ~SimBroker();
   SimBroker(const SimBroker&) = delete;
@@ -52,12 +59,21 @@ class SimBroker {
 
   /// The same command again; nothing when it runs. False when the start was refused: see ended().
   bool start();
-  void kill();        ///< SIGKILL: what was written stays, flushed or not
-  void lose_power();  ///< what was not flushed may be torn or gone
+  void kill();  ///< SIGKILL: what was written stays, flushed or not
+  void lose_power(store::FakeDisk::Harm harm);
   void begin_stop();  ///< ends by itself, once leaderships are handed over
   void pause();       ///< SIGSTOP
   void resume();
   void stall_disk(int64_t ms);
+
+  // ---- the directory; what changes it kills a process that still runs
+  /// The files as they are at this moment, whether a process uses them or not.
+  Directory backup() const;
+  void restore(Directory directory);
+  /// A blank directory under a new store id, as a new disk is formatted.
+  void wipe();
+  /// Starts on another host from now on, with the same directory, number and ports.
+  void move_to(const std::string& host);
 
   bool is_up() const { return process_ != nullptr; }
   bool is_paused() const { return paused_; }
@@ -65,9 +81,9 @@ class SimBroker {
   const std::optional<Error>& ended() const { return ended_; }
   const std::string& host() const { return host_; }
   const broker::BrokerConfig& config() const { return options_.config; }
-  const StoreId& store_id() const { return store_id_; }
-  store::FakeDisk& disk() { return disk_; }
-  const store::FakeDisk& disk() const { return disk_; }
+  const StoreId& store_id() const { return directory_.identity.store; }
+  store::FakeDisk& disk() { return directory_.disk; }
+  const store::FakeDisk& disk() const { return directory_.disk; }
   /// Only while up.
   const store::Store& store() const { return *process_->store; }
   SimClock& clock() { return process_->clock; }
@@ -94,9 +110,7 @@ class SimBroker {
   Dice dice_;
   Options options_;
   std::string host_;
-  StoreId store_id_;
-  store::FakeDisk disk_;
-  store::MemoryStateStore state_;
+  Directory directory_;
   std::unique_ptr<Process> process_;
   uint64_t boot_ = 0;
   bool paused_ = false;

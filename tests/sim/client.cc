@@ -9,6 +9,13 @@ namespace {
 constexpr int64_t kTurnUs = 20;
 constexpr int64_t kEndTimeoutMs = 5000;
 
+// A value is a name and so many dots: histories keep its name and length, anything else as it is.
+std::string brief(const std::string& value) {
+  size_t name = std::min(value.find('.'), value.size());
+  bool is_ours = value.find_first_not_of('.', name) == std::string::npos;
+  return is_ours ? value.substr(0, name) + "+" + std::to_string(value.size() - name) : value;
+}
+
 }  // namespace
 
 SimClient::SimClient(Schedule& schedule, Network& network, Dice dice, const Options& options,
@@ -62,11 +69,10 @@ void SimClient::turn() {
   wake_at(std::max(next, Time{schedule_.now().us + kTurnUs}));
 }
 
-bool SimClient::produce(const std::string& topic, int32_t partition, uint32_t partitions,
-                        size_t bytes) {
+bool SimClient::produce(const Place& where, uint32_t partitions, size_t bytes) {
   client::Record record;
-  record.topic = topic;
-  record.partition = partition;
+  record.topic = where.topic;
+  record.partition = where.partition;
   std::string value = host_ + "-" + std::to_string(next_value_);
   record.value = value + std::string(bytes, '.');
   Sent& sent = history_.sent.emplace_back();
@@ -77,7 +83,7 @@ bool SimClient::produce(const std::string& topic, int32_t partition, uint32_t pa
     if (ack.ok()) sent.offset = ack->offset;
     if (!ack.ok()) sent.written = ack.error().written;
   };
-  accumulator_.set_partitions(topic, partitions);
+  accumulator_.set_partitions(where.topic, partitions);
   client::Error refusal;
   auto verdict = accumulator_.append(clock_.now(), clock_.wall_ms(), record, done, refusal);
   using Verdict = client::Accumulator::Verdict;
@@ -86,8 +92,8 @@ bool SimClient::produce(const std::string& topic, int32_t partition, uint32_t pa
     return false;
   }
   sent.client = number_;
-  sent.partition = partition;
-  sent.value = *record.value;
+  sent.where = where;
+  sent.value = brief(*record.value);
   sent.acks = producer_config_.acks;
   sent.invoked = schedule_.now();
   ++next_value_;
@@ -96,7 +102,7 @@ bool SimClient::produce(const std::string& topic, int32_t partition, uint32_t pa
   return true;
 }
 
-void SimClient::consume(const std::string& topic, uint32_t partitions) {
+void SimClient::consume(const std::vector<Place>& places) {
   ++generation_;
   if (!consumer_) {
     client::ConsumerConfig config;
@@ -104,13 +110,12 @@ void SimClient::consume(const std::string& topic, uint32_t partitions) {
                                                        config, 5000);
     core_.add(*consumer_);
   }
-  std::map<client::TopicPartition, client::StartAt> starts;
-  for (uint32_t p = 0; p < partitions; ++p) {
-    auto partition = static_cast<int32_t>(p);
-    starts[{topic, partition}] = {0, generation_};
-    positions_[partition] = 0;
-    auto& runs = history_.runs[partition];
-    runs_[partition] = runs.size();
+  std::map<Place, client::StartAt> starts;
+  for (const Place& where : places) {
+    starts[where] = {0, generation_};
+    positions_[where] = 0;
+    auto& runs = history_.runs[where];
+    runs_[where] = runs.size();
     runs.emplace_back();
   }
   consumer_->assign(starts);
@@ -120,56 +125,49 @@ void SimClient::consume(const std::string& topic, uint32_t partitions) {
 void SimClient::deliver(client::FetchedRun run) {
   fetched_.push_back({run.where, run.generation, run.group, {}, run.bytes});
   if (run.generation != generation_) return;
-  int32_t partition = run.where.partition;
-  Run& into = history_.runs[partition][runs_[partition]];
+  Place where = run.where;
+  Run& into = history_.runs[where][runs_[where]];
   client::RunReader reader(std::move(run), 64u << 20);
   while (!reader.finished()) {
     client::Polled polled;
-    int64_t before = positions_[partition];
-    reader.read(1000, positions_[partition], polled);
+    int64_t before = positions_[where];
+    reader.read(1000, positions_[where], polled);
     for (client::ConsumedRecord& record : polled.records) {
-      into.push_back({record.offset, record.value.value_or("")});
+      into.push_back({record.offset, brief(record.value.value_or("")), true});
     }
     for (const client::ConsumerEvent& event : polled.events) {
-      into.push_back({event.offset, "an event: " + event.error.text});
+      into.push_back({event.offset, "an event: " + event.error.text, false});
     }
-    if (polled.records.empty() && polled.events.empty() && before == positions_[partition]) break;
+    if (polled.records.empty() && polled.events.empty() && before == positions_[where]) break;
   }
 }
 
 void SimClient::trouble(client::FetchTrouble trouble) {
   if (trouble.generation != generation_) return;
-  int32_t partition = trouble.where.partition;
-  Run& into = history_.runs[partition][runs_[partition]];
-  into.push_back({trouble.offset, "trouble: " + trouble.error.text});
+  Run& into = history_.runs[trouble.where][runs_[trouble.where]];
+  into.push_back({trouble.offset, "trouble: " + trouble.error.text, false});
 }
 
-void SimClient::ask_end(const std::string& topic, int32_t partition, const std::string& address) {
-  const client::TopicRoute* route = core_.router().topic(topic);
+void SimClient::ask_end(const Place& where, const std::string& address) {
+  const client::TopicRoute* route = core_.router().topic(where.topic);
   if (!route) return;
   client::Outgoing outgoing;
   outgoing.address = address;
   wire::ListOffsetsRequest request;
-  request.items.push_back({route->id, static_cast<uint32_t>(partition)});
+  request.items.push_back({route->id, static_cast<uint32_t>(where.partition)});
   outgoing.body = std::move(request);
   outgoing.deadline = clock_.now().plus_ms(kEndTimeoutMs);
   Time invoked = schedule_.now();
   core_.requests().send(clock_.now(), std::move(outgoing),
-                        [this, partition, invoked](const client::Reply& reply) {
+                        [this, where, invoked](const client::Reply& reply) {
                           if (reply.failure || reply.answer.error) return;
                           const auto& answer = std::get<wire::ListOffsetsAnswer>(reply.answer.body);
                           for (const auto& item : answer.items) {
                             if (item.error) continue;
                             auto end = static_cast<int64_t>(item.end.value);
-                            history_.ends.push_back({partition, invoked, end});
+                            history_.ends.push_back({where, invoked, end});
                           }
                         });
-  wake();
-}
-
-void SimClient::ask(wire::RequestBody body, int64_t timeout_ms, client::AnyHandler handler) {
-  Time now = clock_.now();
-  core_.any().ask(now, std::move(body), now.plus_ms(timeout_ms), std::move(handler));
   wake();
 }
 

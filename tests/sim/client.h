@@ -27,12 +27,11 @@ class SimClient : public client::FetchSink {
   SimClient& operator=(const SimClient&) = delete;
 
   /// Sends a record with a value of its own; false when the producer takes none now.
-  bool produce(const std::string& topic, int32_t partition, uint32_t partitions, size_t bytes);
-  /// Reads every partition from its start, from now on; what comes goes to the history.
-  void consume(const std::string& topic, uint32_t partitions);
+  bool produce(const Place& where, uint32_t partitions, size_t bytes);
+  /// Reads these from their starts, from now on, and nothing else; what comes goes to the history.
+  void consume(const std::vector<Place>& places);
   /// Asks one broker for the end of a partition; what it says goes to the history.
-  void ask_end(const std::string& topic, int32_t partition, const std::string& address);
-  void ask(wire::RequestBody body, int64_t timeout_ms, client::AnyHandler handler);
+  void ask_end(const Place& where, const std::string& address);
 
   uint64_t open_sends() const { return open_sends_; }
   const std::string& host() const { return host_; }
@@ -63,8 +62,8 @@ class SimClient : public client::FetchSink {
   std::unique_ptr<client::ProducerCore> producer_;
   std::unique_ptr<client::ConsumerCore> consumer_;
   uint64_t generation_ = 0;
-  std::map<int32_t, size_t> runs_;  ///< partition → its run in the history
-  std::map<int32_t, int64_t> positions_;
+  std::map<Place, size_t> runs_;  ///< the place of its run in the history
+  std::map<Place, int64_t> positions_;
   std::vector<client::FetchedRun> fetched_;
   uint64_t next_value_ = 0;
   uint64_t open_sends_ = 0;

@@ -2,6 +2,8 @@
 #include "tests/sim/history.h"
 
 #include <algorithm>
+#include <string_view>
+#include <unordered_map>
 
 namespace strandlog::sim {
 namespace {
@@ -13,99 +15,119 @@ using Outcome = Sent::Outcome;
 class Checker {
  public:
   explicit Checker(const History& history) : history_(history) {}
-  std::vector<std::string> run() {
-    for (const Sent& sent : history_.sent) by_value_[sent.value] = &sent;
-    for (const auto& [partition, run] : history_.final) look_at_final(partition, run);
+  Judgement run() {
+    values_.reserve(history_.sent.size());
+    for (const Sent& sent : history_.sent) values_[sent.value] = {&sent};
+    for (const auto& [where, run] : history_.final) look_at_final(where, run);
     check_acked();
     check_order();
     check_duplicates();
-    for (const auto& [partition, runs] : history_.runs) {
-      for (const Run& run : runs) check_run(partition, run);
+    for (const auto& [where, runs] : history_.runs) {
+      bool deleted = history_.deleted.contains(where.topic);
+      for (const Run& run : runs) {
+        deleted ? check_sent_there(where, run) : check_run(where, run);
+      }
     }
-    return std::move(violations_);
+    return std::move(judgement_);
   }
 
  private:
+  // Where the final log has what somebody sent.
+  struct Value {
+    const Sent* sent = nullptr;
+    int64_t first = -1;
+    uint64_t copies = 0;
+  };
+
   void violated(const char* invariant, const std::string& text) {
-    if (violations_.size() < kMostViolations) {
-      violations_.push_back(std::string(invariant) + ": " + text);
+    ++judgement_.broken[invariant];
+    if (judgement_.violations.size() < kMostViolations) {
+      judgement_.violations.push_back(std::string(invariant) + ": " + text);
     }
   }
-  static std::string at(int32_t partition, int64_t offset) {
-    return "partition " + std::to_string(partition) + " offset " + std::to_string(offset);
+  // As much as tells it apart.
+  static std::string quoted(const std::string& value) {
+    return "\"" + value.substr(0, 40) + "\"";
+  }
+  static std::string name(const Place& where) {
+    return where.topic + "/" + std::to_string(where.partition);
+  }
+  static std::string at(const Place& where, int64_t offset) {
+    return name(where) + " offset " + std::to_string(offset);
   }
 
   // I5 dense offsets, I6 nothing that was refused; remembers where each value is.
-  void look_at_final(int32_t partition, const Run& run) {
+  void look_at_final(const Place& where, const Run& run) {
     int64_t next = 0;
     for (const Seen& seen : run) {
       if (seen.offset != next)
-        violated("I5", at(partition, seen.offset) + " follows " + std::to_string(next - 1));
+        violated("I5", at(where, seen.offset) + " follows " + std::to_string(next - 1));
       next = seen.offset + 1;
-      auto sent = by_value_.find(seen.value);
-      if (sent == by_value_.end() || sent->second->partition != partition) {
-        violated("I6", at(partition, seen.offset) + " holds \"" + seen.value +
-                           "\", which nobody sent there");
+      auto value = values_.find(seen.value);
+      if (value == values_.end() || value->second.sent->where != where) {
+        violated("I6", at(where, seen.offset) + " holds " + quoted(seen.value) +
+                           ", which nobody sent there");
         continue;
       }
-      const Sent& s = *sent->second;
+      const Sent& s = *value->second.sent;
       if (s.outcome == Outcome::kFailed && s.written == client::Written::kNo) {
-        violated("I20", at(partition, seen.offset) + " holds \"" + seen.value +
-                            "\", which failed as not written");
+        violated("I20", at(where, seen.offset) + " holds " + quoted(seen.value) +
+                            ", which failed as not written");
       }
-      places_[seen.value].push_back(seen.offset);
+      if (value->second.copies++ == 0) value->second.first = seen.offset;
     }
   }
 
   // I1 no acknowledged record is lost; I5 later sends come behind earlier acknowledgements.
   void check_acked() {
-    std::map<int32_t, std::vector<const Sent*>> by_partition;
+    std::map<Place, std::vector<const Sent*>> by_place;
     for (const Sent& s : history_.sent) {
       bool promised = s.outcome == Outcome::kAcked && s.acks == client::Acks::kAll;
-      if (!promised) continue;
-      by_partition[s.partition].push_back(&s);
-      auto final = history_.final.find(s.partition);
+      if (!promised || history_.deleted.contains(s.where.topic)) continue;
+      by_place[s.where].push_back(&s);
+      auto final = history_.final.find(s.where);
       bool there = final != history_.final.end() && s.offset >= 0 &&
                    static_cast<size_t>(s.offset) < final->second.size() &&
                    final->second[static_cast<size_t>(s.offset)].value == s.value;
       if (!there) {
-        violated("I1", "\"" + s.value + "\" was acknowledged at " + at(s.partition, s.offset) +
+        violated("I1", quoted(s.value) + " was acknowledged at " + at(s.where, s.offset) +
                            " and is not there");
       }
     }
-    for (auto& [partition, acked] : by_partition) check_real_time(partition, acked);
-    check_ends(by_partition);
+    for (auto& [where, acked] : by_place) check_real_time(where, acked);
+    check_ends(by_place);
   }
 
   // I7: an end that a broker reports is behind everything acknowledged before it was asked for, and
   // nothing is beyond it that was never written.
-  void check_ends(std::map<int32_t, std::vector<const Sent*>>& acked_by_partition) {
+  void check_ends(std::map<Place, std::vector<const Sent*>>& acked_by_place) {
     std::vector<EndSeen> ends = history_.ends;
     auto by_invocation = [](const EndSeen& a, const EndSeen& b) { return a.invoked < b.invoked; };
     std::stable_sort(ends.begin(), ends.end(), by_invocation);
-    std::map<int32_t, std::pair<size_t, int64_t>> passed;  // acknowledgements, highest offset
-    for (auto& [partition, acked] : acked_by_partition) {
+    std::map<Place, std::pair<size_t, int64_t>> passed;  // acknowledgements, highest offset
+    for (auto& [where, acked] : acked_by_place) {
       auto by_completion = [](const Sent* a, const Sent* b) { return a->completed < b->completed; };
       std::stable_sort(acked.begin(), acked.end(), by_completion);
-      passed[partition] = {0, -1};
+      passed[where] = {0, -1};
     }
     for (const EndSeen& seen : ends) {
-      auto [done, highest] = passed[seen.partition];
-      const auto& acked = acked_by_partition[seen.partition];
+      if (history_.deleted.contains(seen.where.topic)) continue;
+      auto [done, highest] = passed.try_emplace(seen.where, 0, -1).first->second;
+      const auto& acked = acked_by_place[seen.where];
       for (; done < acked.size() && acked[done]->completed < seen.invoked; ++done) {
         highest = std::max(highest, acked[done]->offset);
       }
-      passed[seen.partition] = {done, highest};
-      auto final = history_.final.find(seen.partition);
+      passed[seen.where] = {done, highest};
+      auto final = history_.final.find(seen.where);
       auto size = final == history_.final.end() ? 0 : static_cast<int64_t>(final->second.size());
       if (seen.end > highest && seen.end <= size) continue;
-      violated("I7", "the end of partition " + std::to_string(seen.partition) + " was said to be " +
+      violated("I7", "the end of " + name(seen.where) + " was said to be " +
                          std::to_string(seen.end) + ", after offset " + std::to_string(highest) +
                          " was acknowledged, and it has " + std::to_string(size) + " records");
     }
   }
 
-  void check_real_time(int32_t partition, std::vector<const Sent*>& acked) {
+  void check_real_time(const Place& where, std::vector<const Sent*>& acked) {
     std::vector<const Sent*> completed = acked;
     auto by_completion = [](const Sent* a, const Sent* b) { return a->completed < b->completed; };
     std::stable_sort(completed.begin(), completed.end(), by_completion);
@@ -116,34 +138,37 @@ class Checker {
         highest = std::max(highest, completed[done]->offset);
       }
       if (s->offset <= highest) {
-        violated("I5", "\"" + s->value + "\" was sent after " + at(partition, highest) +
+        violated("I5", quoted(s->value) + " was sent after " + at(where, highest) +
                            " was acknowledged and got " + std::to_string(s->offset));
       }
     }
   }
 
-  // I3: of one client and partition, first occurrences in the order of sending.
+  // I3: of one client and partition, first occurrences in the order of sending. What was given up
+  // as perhaps written may still arrive behind its successors, as long as there is no idempotence.
   void check_order() {
-    std::map<std::pair<uint32_t, int32_t>, int64_t> last;
+    std::map<std::pair<uint32_t, Place>, int64_t> last;
     for (const Sent& s : history_.sent) {
-      auto place = places_.find(s.value);
-      if (place == places_.end()) continue;
-      auto [before, fresh] = last.try_emplace({s.client, s.partition}, -1);
-      if (place->second.front() <= before->second) {
-        violated("I3", "\"" + s.value + "\" at " + at(s.partition, place->second.front()) +
+      const Value& value = values_.at(s.value);
+      bool promised = s.outcome != Outcome::kFailed && s.acks != client::Acks::kNone;
+      if (value.copies == 0 || !promised) continue;
+      auto [before, fresh] = last.try_emplace({s.client, s.where}, -1);
+      if (value.first <= before->second) {
+        violated("I3", quoted(s.value) + " at " + at(s.where, value.first) +
                            " was sent after what is at " + std::to_string(before->second));
       }
-      before->second = std::max(before->second, place->second.front());
+      before->second = std::max(before->second, value.first);
     }
   }
 
   // I2, as far as is promised without idempotence: no more than the producer says.
   void check_duplicates() {
     std::map<uint32_t, uint64_t> twice;
-    for (const auto& [value, offsets] : places_) {
-      twice[by_value_.at(value)->client] += offsets.size() - 1;
+    for (const auto& [text, value] : values_) {
+      if (value.copies > 1) twice[value.sent->client] += value.copies - 1;
     }
     for (const auto& [client, count] : twice) {
+      judgement_.twice += count;
       auto said = history_.possible_duplicates.find(client);
       uint64_t most = said == history_.possible_duplicates.end() ? 0 : said->second;
       if (count > most) {
@@ -154,33 +179,44 @@ class Checker {
   }
 
   // I4 one value per offset; I6 only what was committed; I8 without a gap.
-  void check_run(int32_t partition, const Run& run) {
-    auto final = history_.final.find(partition);
+  void check_run(const Place& where, const Run& run) {
+    auto final = history_.final.find(where);
     int64_t next = run.empty() ? 0 : run.front().offset;
     for (const Seen& seen : run) {
       if (seen.offset != next) {
-        violated("I8",
-                 at(partition, seen.offset) + " was delivered after " + std::to_string(next - 1));
+        violated("I8", at(where, seen.offset) + " was delivered after " + std::to_string(next - 1));
       }
       next = seen.offset + 1;
       bool same = final != history_.final.end() && seen.offset >= 0 &&
                   static_cast<size_t>(seen.offset) < final->second.size() &&
                   final->second[static_cast<size_t>(seen.offset)].value == seen.value;
       if (!same) {
-        violated("I4", at(partition, seen.offset) + " was read as \"" + seen.value +
-                           "\" and is something else in the end");
+        violated("I4", at(where, seen.offset) + " was read as " + quoted(seen.value) +
+                           " and is something else in the end");
       }
     }
   }
 
+  // I6 of a topic that is gone: its readers were given nothing that was not sent there.
+  void check_sent_there(const Place& where, const Run& run) {
+    for (const Seen& seen : run) {
+      auto value = values_.find(seen.value);
+      bool was_sent = value != values_.end() && value->second.sent->where == where;
+      if (was_sent || !seen.record) continue;
+      violated("I6", at(where, seen.offset) + " was read as " + quoted(seen.value) +
+                         ", which nobody sent there");
+    }
+  }
+
   const History& history_;
-  std::map<std::string, const Sent*> by_value_;
-  std::map<std::string, std::vector<int64_t>> places_;
-  std::vector<std::string> violations_;
+  std::unordered_map<std::string_view, Value> values_;
+  Judgement judgement_;
 };
 
 }  // namespace
 
-std::vector<std::string> check(const History& history) { return Checker(history).run(); }
+Judgement judge(const History& history) { return Checker(history).run(); }
+
+std::vector<std::string> check(const History& history) { return judge(history).violations; }
 
 }  // namespace strandlog::sim

@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <deque>
 #include <map>
-#include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -13,10 +13,12 @@
 
 namespace strandlog::sim {
 
+using Place = client::TopicPartition;
+
 /// A record that a producer accepted.
 struct Sent {
   uint32_t client = 0;
-  int32_t partition = 0;
+  Place where;
   std::string value;  ///< never used twice
   client::Acks acks = client::Acks::kAll;
   Time invoked;
@@ -26,15 +28,16 @@ struct Sent {
   client::Written written = client::Written::kMaybe;  ///< kFailed
 };
 
-/// A record that a consumer was given.
+/// What a consumer was given.
 struct Seen {
   int64_t offset = 0;
-  std::string value;
+  std::string value;   ///< or what went wrong
+  bool record = true;  ///< false: an event or trouble
 };
 
 /// The end of a partition as a broker reported it.
 struct EndSeen {
-  int32_t partition = 0;
+  Place where;
   Time invoked;
   int64_t end = 0;
 };
@@ -44,13 +47,25 @@ using Run = std::vector<Seen>;
 
 struct History {
   std::deque<Sent> sent;                             ///< in order of invocation; stays in place
-  std::map<int32_t, std::vector<Run>> runs;          ///< by partition, while faults came and went
+  std::map<Place, std::vector<Run>> runs;            ///< while faults came and went
   std::vector<EndSeen> ends;                         ///< in order of answers
-  std::map<int32_t, Run> final;                      ///< by partition, after everything was healed
+  std::map<Place, Run> final;                        ///< after everything was healed
   std::map<uint32_t, uint64_t> possible_duplicates;  ///< by client, as its producer counts them
+  /// Topics whose deletion was asked for. Nothing is promised of their records any more, but that
+  /// nobody is given one that was not sent there.
+  std::set<std::string> deleted;
 };
 
-/// Linear in the history. Each violation names its invariant and the records.
+struct Judgement {
+  std::vector<std::string> violations;  ///< the first ones; each names its invariant and records
+  std::map<std::string, uint64_t>
+      broken;          ///< how often, by invariant; those that hold are not here
+  uint64_t twice = 0;  ///< records of the final log that stand before as well
+};
+
+/// Linear in the history, but for sorting what is not in order yet.
+Judgement judge(const History& history);
+/// The violations alone.
 std::vector<std::string> check(const History& history);
 
 }  // namespace strandlog::sim

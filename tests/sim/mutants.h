@@ -12,8 +12,10 @@ struct MutantRow {
   Mutant mutant;
   const char* number;  ///< in the list it comes from
   const char* what;
-  /// Beginnings of what finds it; a process that ends by itself (a CHECK) counts as "CHECK".
+  /// Beginnings of what finds it; a process that ends by itself (a CHECK) counts as "CHECK". None:
+  /// `test` does.
   std::vector<std::string> found_by;
+  const char* test = "";
 };
 const std::vector<MutantRow>& all_mutants();
 

@@ -12,6 +12,7 @@ constexpr size_t kWaitingMessages = 64;
 constexpr uint64_t kWaitingBytes = 4u << 20;
 constexpr int64_t kWaitingMs = 2000;
 constexpr uint64_t kQueuedBytes = 64u << 20;
+constexpr int64_t kMostQueuedMs = 5'000;  // of a narrow connection
 constexpr size_t kPollMessages = 256;
 constexpr size_t kRememberedMessages = 64;
 
@@ -200,11 +201,13 @@ void Network::went_down(uint64_t id, Connection& c, int64_t told_after_us) {
   });
 }
 
-void Network::reset(const std::string& a, const std::string& b) {
+void Network::reset(const std::string& a, const std::string& b, bool late) {
   for (auto& [id, c] : connections_) {
     std::string to = host_of(c.to);
     bool between = (c.from == a && to == b) || (c.from == b && to == a);
-    if (between) went_down(id, c, dice_.spread(options_.latency_us));
+    if (!between || !c.up) continue;
+    if (late) c.late = c.epoch;
+    went_down(id, c, dice_.spread(options_.latency_us));
   }
 }
 
@@ -218,39 +221,79 @@ std::string Network::host_to(const Connection& c, Direction direction) const {
 }
 
 bool Network::transmit(uint64_t id, Connection& c, Direction direction, Message message) {
+  const Lane& lane = c.lanes[direction];
+  bool is_full = lane.queued_bytes + message.byte_count() > kQueuedBytes ||
+                 lane.last_arrival > schedule_.now().plus_ms(kMostQueuedMs);
+  if (is_full) return false;
+  if (tap_) {
+    std::string from = host_from(c, direction);
+    tap_({id << 20 | c.epoch, c.kind, direction == kToServer, from, message});
+  }
+  bool between_peers = c.kind == ListenerKind::kPeer;
+  if (between_peers && dice_.percent(weather_.lost_percent)) {
+    ++figures_.lost;
+    return true;
+  }
+  if (between_peers && dice_.percent(weather_.doubled_percent)) {
+    ++figures_.doubled;
+    put_under_way(id, c, direction, message);
+  }
+  put_under_way(id, c, direction, std::move(message));
+  return true;
+}
+
+void Network::put_under_way(uint64_t id, Connection& c, Direction direction, Message message) {
   Lane& lane = c.lanes[direction];
   uint64_t bytes = message.byte_count();
-  if (lane.queued_bytes + bytes > kQueuedBytes) return false;
   lane.queued_bytes += bytes;
-  if (tap_) tap_({id << 20 | c.epoch, c.kind, direction == kToServer, message});
   int64_t way = dice_.spread(options_.latency_us);
-  if (extra_latency_us_ > 0) way += dice_.spread(extra_latency_us_);
-  int64_t busy = static_cast<int64_t>(bytes * 1000 / options_.bytes_per_ms);
+  if (weather_.extra_latency_us > 0) way += dice_.spread(weather_.extra_latency_us);
+  uint64_t rate = weather_.bytes_per_ms > 0 ? weather_.bytes_per_ms : options_.bytes_per_ms;
+  int64_t busy = static_cast<int64_t>(bytes * 1000 / rate);
   Time earliest{schedule_.now().us + way + busy};
   lane.last_arrival = std::max(earliest, Time{lane.last_arrival.us + busy});
   auto shared = std::make_shared<Message>(std::move(message));
   // Two events of one time come in any order: a lane's arrivals are never of one time.
   ++lane.last_arrival.us;
-  schedule_.at(lane.last_arrival, [this, id, epoch = c.epoch, direction, shared] {
-    arrive(id, epoch, direction, std::move(*shared));
-  });
-  return true;
+  Way under{id, c.epoch, c.server, c.server_link, direction};
+  schedule_.at(lane.last_arrival, [this, under, shared] { arrive(under, std::move(*shared)); });
 }
 
-void Network::arrive(uint64_t id, uint64_t epoch, Direction direction, Message message) {
-  auto found = connections_.find(id);
-  if (found == connections_.end() || !found->second.up || found->second.epoch != epoch) {
+void Network::arrive(const Way& way, Message message) {
+  auto found = connections_.find(way.connection);
+  if (found == connections_.end()) {
     ++figures_.lost;
     return;
   }
   Connection& c = found->second;
-  Lane& lane = c.lanes[direction];
-  lane.queued_bytes -= std::min<uint64_t>(lane.queued_bytes, message.byte_count());
-  if (lane.stuck.empty() && !is_cut(host_from(c, direction), host_to(c, direction))) {
-    return deliver(c, direction, std::move(message));
+  if (!c.up || c.epoch != way.epoch) {
+    if (c.late == way.epoch) return arrive_late(way, c.kind, std::move(message));
+    ++figures_.lost;
+    return;
   }
-  if (lane.stuck.empty()) give_up_later(id, epoch);
+  Lane& lane = c.lanes[way.direction];
+  lane.queued_bytes -= std::min<uint64_t>(lane.queued_bytes, message.byte_count());
+  if (lane.stuck.empty() && !is_cut(host_from(c, way.direction), host_to(c, way.direction))) {
+    return deliver(c, way.direction, std::move(message));
+  }
+  if (lane.stuck.empty()) give_up_later(way.connection, way.epoch);
   lane.stuck.push_back(std::move(message));
+}
+
+// The listening side had it in its buffers when the connection broke.
+void Network::arrive_late(const Way& way, ListenerKind kind, Message message) {
+  Endpoint* server = endpoint(way.server);
+  if (way.direction != kToServer || !server) {
+    ++figures_.lost;
+    return;
+  }
+  ++figures_.late;
+  NetEvent event;
+  event.listener = kind;
+  event.incoming = true;
+  event.link = way.server_link;
+  event.message = std::move(message);
+  server->push(std::move(event));
 }
 
 void Network::give_up_later(uint64_t id, uint64_t epoch) {

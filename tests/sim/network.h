@@ -25,7 +25,8 @@ struct NetworkOptions {
 struct Sighting {
   uint64_t connection = 0;  ///< one per link and time it came up
   ListenerKind kind = ListenerKind::kClient;
-  bool to_server = false;  ///< towards the side that listens
+  bool to_server = false;   ///< towards the side that listens
+  const std::string& from;  ///< host
   const Message& message;
 };
 
@@ -49,20 +50,28 @@ class Network {
   void cut(const std::string& from, const std::string& to) { cuts_.insert({from, to}); }
   void heal(const std::string& from, const std::string& to);
   void heal_all();
-  /// Breaks the connections between two hosts; what is under way is lost.
-  void reset(const std::string& a, const std::string& b);
+  /// Breaks the connections between two hosts. What is under way is lost, or, `late`, what is on
+  /// its way to the listening side still arrives there, perhaps behind what a new connection
+  /// carries.
+  void reset(const std::string& a, const std::string& b, bool late = false);
   /// The processes of this host vanish without a word: the others notice by silence.
   void silence(const std::string& host);
   /// Delivers once more a message that one host sent to a peer listener of another long ago.
   void replay(const std::string& from, const std::string& to);
-  /// Every message takes longer by about this much.
-  void set_extra_latency_us(int64_t us) { extra_latency_us_ = us; }
+  /// As they are from now on; the default heals.
+  struct Weather {
+    int64_t extra_latency_us = 0;  ///< of every message, about
+    uint64_t lost_percent = 0;     ///< of what peers say to each other
+    uint64_t doubled_percent = 0;  ///< the same
+    uint64_t bytes_per_ms = 0;     ///< of one connection and direction; 0: as ever
+  };
+  Weather& weather() { return weather_; }
 
   /// Called with every message.
   void set_tap(std::function<void(const Sighting&)> tap) { tap_ = std::move(tap); }
 
   struct Figures {
-    uint64_t delivered = 0, lost = 0, resets = 0, replayed = 0;
+    uint64_t delivered = 0, lost = 0, resets = 0, replayed = 0, doubled = 0, late = 0;
   };
   const Figures& figures() const { return figures_; }
 
@@ -85,6 +94,7 @@ class Network {
     bool up = false;
     uint64_t epoch = 0;   ///< counts how often it came up: older deliveries are void
     uint64_t server = 0;  ///< endpoint, while up
+    uint64_t late = 0;    ///< the epoch that ended by a reset which lets things arrive late
     LinkId server_link;
     ListenerKind kind = ListenerKind::kClient;
     std::array<Lane, 2> lanes;
@@ -102,7 +112,14 @@ class Network {
   void came_up(uint64_t id, Connection& connection);
   void went_down(uint64_t id, Connection& connection, int64_t told_after_us);
   bool transmit(uint64_t id, Connection& connection, Direction direction, Message message);
-  void arrive(uint64_t id, uint64_t epoch, Direction direction, Message message);
+  void put_under_way(uint64_t id, Connection& connection, Direction direction, Message message);
+  struct Way {
+    uint64_t connection = 0, epoch = 0, server = 0;
+    LinkId server_link;
+    Direction direction = kToServer;
+  };
+  void arrive(const Way& way, Message message);
+  void arrive_late(const Way& way, ListenerKind kind, Message message);
   void deliver(Connection& connection, Direction direction, Message message);
   void give_up_later(uint64_t id, uint64_t epoch);
   std::string host_from(const Connection& connection, Direction direction) const;
@@ -111,7 +128,7 @@ class Network {
   Schedule& schedule_;
   Dice dice_;
   NetworkOptions options_;
-  int64_t extra_latency_us_ = 0;
+  Weather weather_;
   std::map<uint64_t, Endpoint*> endpoints_;
   std::map<uint64_t, Connection> connections_;
   struct Listener {

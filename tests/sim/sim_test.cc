@@ -15,7 +15,7 @@ std::string all_of(const std::vector<std::string>& lines) {
 TEST(Simulation, KeepsItsPromisesOverSomeSeeds) {
   uint64_t promises = 0, replicas = 0, votes = 0, ends = 0;
   for (uint64_t seed = 1; seed <= SIM_SEEDS; ++seed) {
-    Outcome outcome = Simulation(seed).run();
+    Outcome outcome = simulate(draw_plan(seed));
     promises += outcome.promises_checked;
     replicas += outcome.replicas_compared;
     votes += outcome.votes_seen;
@@ -30,9 +30,9 @@ TEST(Simulation, KeepsItsPromisesOverSomeSeeds) {
 }
 
 TEST(Simulation, GivesTheSameOutcomeForTheSameSeed) {
-  uint64_t fingerprint = Simulation(2).run().fingerprint;
-  EXPECT_EQ(Simulation(2).run().fingerprint, fingerprint);
-  EXPECT_NE(Simulation(3).run().fingerprint, fingerprint);
+  uint64_t fingerprint = simulate(draw_plan(2)).fingerprint;
+  EXPECT_EQ(simulate(draw_plan(2)).fingerprint, fingerprint);
+  EXPECT_NE(simulate(draw_plan(3)).fingerprint, fingerprint);
 }
 
 }  // namespace

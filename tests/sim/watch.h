@@ -27,6 +27,9 @@ class Watch {
   void saw(const Sighting& sighting);
   /// The next acknowledgement of a request sent from now on goes to `look`, before it is delivered.
   void sample_promise(std::function<void(const Promise&)> look);
+  /// Calls `then` with the host of the next broker that grants another its vote; it is called from
+  /// inside a send.
+  void await_vote(std::function<void(const std::string&)> then) { vote_ = std::move(then); }
   const std::vector<std::string>& violations() const { return violations_; }
   uint64_t votes() const { return votes_.size(); }
   uint64_t leaderships() const { return leaders_.size(); }
@@ -41,6 +44,7 @@ class Watch {
   std::map<std::pair<GroupId, Term>, Uid> leaders_;
   std::map<std::pair<Uid, Term>, Uid> votes_;
   std::function<void(const Promise&)> look_;
+  std::function<void(const std::string&)> vote_;
   std::map<std::pair<uint64_t, uint64_t>, uint8_t> asked_;  ///< (connection, request) → acks
   std::vector<std::string> violations_;
 };

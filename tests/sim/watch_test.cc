@@ -9,6 +9,7 @@ namespace strandlog::sim {
 namespace {
 
 using Kind = wire::RaftMessage::Kind;
+const std::string kHost = "broker1";
 
 wire::RaftMessage raft_message(Kind kind, uint64_t from, uint64_t to, uint64_t term) {
   wire::RaftMessage message;
@@ -23,7 +24,7 @@ wire::RaftMessage raft_message(Kind kind, uint64_t from, uint64_t to, uint64_t t
 void show(Watch& watch, wire::RaftMessage raft) {
   wire::PeerMessage peer;
   peer.raft.push_back(std::move(raft));
-  watch.saw({1, ListenerKind::kPeer, true, Message{wire::encode(peer), {}}});
+  watch.saw({1, ListenerKind::kPeer, true, kHost, Message{wire::encode(peer), {}}});
 }
 
 TEST(Watch, SeesTwoLeadersOfOneTerm) {
@@ -61,7 +62,7 @@ struct Conversation {
     wire::Request request;
     request.id = id;
     request.body = wire::ProduceRequest{acks, {{}}};
-    watch.saw({7, ListenerKind::kClient, true, Message{wire::encode(request), {}}});
+    watch.saw({7, ListenerKind::kClient, true, kHost, Message{wire::encode(request), {}}});
   }
   void answer(uint64_t id, uint64_t offset, std::optional<wire::WireError> error = {}) {
     wire::ProduceAnswer::Item item;
@@ -70,7 +71,7 @@ struct Conversation {
     wire::Answer answer;
     answer.id = id;
     answer.body = wire::ProduceAnswer{{item}};
-    watch.saw({7, ListenerKind::kClient, false, Message{wire::encode(answer), {}}});
+    watch.saw({7, ListenerKind::kClient, false, kHost, Message{wire::encode(answer), {}}});
   }
 };
 

@@ -11,7 +11,10 @@
 #include "base/options.h"
 #include "tests/sim/mutants.h"
 #include "tests/sim/simulation.h"
+#include "tools/sim/check.h"
+#include "tools/sim/mutant_table.h"
 #include "tools/sim/runs.h"
+#include "tools/sim/shrink.h"
 
 namespace strandlog::sim {
 namespace {
@@ -22,7 +25,10 @@ constexpr size_t kHelpWidth = 100;
 const char* kHelp =
     "usage: strandlog-sim run [options]   many seeds; a line for each broken promise\n"
     "       strandlog-sim replay SEED     one seed, with what was done to it and the logs\n"
-    "       strandlog-sim mutants         seeds until each mutant is found (see make mutants)\n\n";
+    "       strandlog-sim shrink SEED     what can be left out of one that breaks a promise\n"
+    "       strandlog-sim mutants         seeds until each mutant is found (see make mutants)\n"
+    "       strandlog-sim check FILE...   what clients of real brokers wrote down (see "
+    "tools/chaos)\n\n";
 
 OptionTable options() {
   return {
@@ -47,7 +53,7 @@ OptionTable options() {
       {.name = "json",
        .type = OptionType::kBool,
        .fallback = "false",
-       .help = "a line of JSON for each seed and one for all"},
+       .help = "a line of JSON for each seed and one for all; one for what is checked"},
   };
 }
 
@@ -61,11 +67,9 @@ std::optional<uint64_t> number(const std::string& text) {
   return value;
 }
 
-int replay(uint64_t seed) {
+int replay(uint64_t seed, const Cuts& cuts) {
   set_log_level(LogLevel::kInfo);
-  Simulation simulation(seed);
-  simulation.set_trace(true);
-  Outcome outcome = simulation.run();
+  Outcome outcome = simulate(cut_down(draw_plan(seed), cuts), true);
   for (const std::string& violation : outcome.violations) {
     std::printf("seed %" PRIu64 ": %s\n", seed, violation.c_str());
   }
@@ -76,38 +80,13 @@ int replay(uint64_t seed) {
   return outcome.violations.empty() ? kOk : kFound;
 }
 
-// Every mutant until its first finding, which the code without it must not have.
-int mutants(RunOptions options, const std::string& only) {
+int mutants(const RunOptions& options, const std::string& only) {
 #ifndef STRANDLOG_MUTANTS
   std::fprintf(stderr, "strandlog-sim: this build has no mutants: make mutants\n");
   return kUsage;
 #endif
   set_log_level(LogLevel::kError);
-  size_t alive = 0;
-  for (const MutantRow& row : all_mutants()) {
-    if (!only.empty() && only != row.number) continue;
-    options.mutant = row.mutant;
-    std::optional<Finding> found = find_one(options);
-    RunOptions same = options;
-    same.mutant = Mutant::kNone;
-    if (found) same.first = same.last = found->seed;
-    bool healthy = !found || !find_one(same);
-    bool expected =
-        found && std::any_of(row.found_by.begin(), row.found_by.end(), [&](const std::string& by) {
-          return found->violation.starts_with(by);
-        });
-    bool killed = expected && healthy;
-    alive += killed ? 0 : 1;
-    std::string how = !found     ? "survived"
-                      : !healthy ? "found without it, too"
-                      : expected ? "killed"
-                                 : "killed by another checker";
-    std::printf("%-4s %-50s %-26s", row.number, row.what, how.c_str());
-    if (found) std::printf("seed %" PRIu64 ": %s", found->seed, found->violation.c_str());
-    std::printf("\n");
-    std::fflush(stdout);
-  }
-  return alive == 0 ? kOk : kFound;
+  return run_mutants(options, only) ? kOk : kFound;
 }
 
 int wrong_usage(const std::string& why) {
@@ -136,19 +115,52 @@ Result<RunOptions> run_options(const OptionValues& values) {
   return out;
 }
 
+// For run, which compares it with its own.
+int fingerprint(uint64_t seed) {
+  set_log_level(LogLevel::kError);
+  std::printf("%016" PRIx64 "\n", simulate(draw_plan(seed)).fingerprint);
+  return kOk;
+}
+
+int of_one_seed(const std::vector<std::string>& words, [[maybe_unused]] const std::string& mutant) {
+  auto seed = number(words[1]);
+  if (!seed) return wrong_usage("a seed is a number, not \"" + words[1] + "\"");
+  if (words[0] == "fingerprint") return fingerprint(*seed);
+  if (words[0] == "shrink") {
+    set_log_level(LogLevel::kError);
+    if (words.size() > 2) return wrong_usage("shrink takes one seed");
+    if (shrink(*seed)) return kFound;
+    std::printf("seed %s breaks no promise\n", words[1].c_str());
+    return kOk;
+  }
+#ifdef STRANDLOG_MUTANTS
+  for (const MutantRow& row : all_mutants()) {
+    if (mutant == row.number) active_mutant = row.mutant;
+  }
+#endif
+  auto cuts = parse_cuts({words.begin() + 2, words.end()});
+  return cuts.ok() ? replay(*seed, *cuts) : wrong_usage(cuts.error().text);
+}
+
 int main_with(const std::vector<std::string>& arguments) {
   auto values = parse_options(options(), {.arguments = arguments});
   if (!values.ok()) return wrong_usage(values.error().text);
   const std::vector<std::string>& words = values->positionals();
-  if (words.size() == 2 && words[0] == "replay") {
-    if (auto seed = number(words[1])) return replay(*seed);
-    return wrong_usage("a seed is a number, not \"" + words[1] + "\"");
+  std::string verb = words.empty() ? "" : words[0];
+  if (words.size() >= 2 && (verb == "replay" || verb == "shrink" || verb == "fingerprint")) {
+    return of_one_seed(words, values->has("only") ? values->text("only") : "");
   }
-  bool known = words.size() == 1 && (words[0] == "run" || words[0] == "mutants");
-  if (!known) return wrong_usage("say run, replay SEED or mutants");
+  if (words.size() >= 2 && verb == "check") {
+    auto held = check_files({words.begin() + 1, words.end()}, values->flag("json"));
+    if (!held.ok()) return wrong_usage(held.error().text);
+    return *held ? kOk : kFound;
+  }
+  if (words.size() != 1 || (verb != "run" && verb != "mutants")) {
+    return wrong_usage("say run, replay SEED, shrink SEED, mutants or check FILE...");
+  }
   auto run = run_options(*values);
   if (!run.ok()) return wrong_usage(run.error().text);
-  if (words[0] == "mutants") return mutants(*run, values->has("only") ? values->text("only") : "");
+  if (verb == "mutants") return mutants(*run, values->has("only") ? values->text("only") : "");
   set_log_level(LogLevel::kError);
   return run_seeds(*run) ? kOk : kFound;
 }

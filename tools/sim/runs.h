@@ -6,6 +6,7 @@
 #include <string>
 
 #include "base/mutant.h"
+#include "tests/sim/plan.h"
 
 namespace strandlog::sim {
 
@@ -15,6 +16,7 @@ struct RunOptions {
   int64_t minutes = 0;  ///< no seed begins later than this; 0: all of them run
   bool json = false;    ///< a line for each seed and one for all, on standard output
   Mutant mutant = Mutant::kNone;
+  Cuts cuts;  ///< left out of each plan
 };
 
 struct Finding {

@@ -1,14 +1,13 @@
-// What a simulation finds on its brokers' disks.
+// What a simulated cluster's disks must hold.
 #include <algorithm>
 
 #include "base/crc32c.h"
 #include "store/inspect.h"
-#include "tests/sim/simulation.h"
+#include "tests/sim/cluster.h"
 
 namespace strandlog::sim {
 namespace {
 
-constexpr int64_t kLookEveryUs = 20'000'000;
 constexpr int64_t kEqualMs = 30'000;
 
 /// What makes an entry itself; of equal entries nothing differs.
@@ -25,18 +24,10 @@ Print print_of(const EntryView& entry) {
 
 }  // namespace
 
-void Simulation::schedule_look_at_disks() {
-  schedule_.after_us(dice_.between(0, kLookEveryUs), [this] {
-    if (!abusing_) return;
-    watch_.sample_promise([this](const Promise& promise) { check_durable(promise); });
-    schedule_look_at_disks();
-  });
-}
-
-// I18: what is acknowledged survives the loss of power of all brokers at this very moment.
-void Simulation::check_durable(const Promise& promise) {
-  ++outcome_.promises_checked;
+void SimCluster::check_durable(const Promise& promise) {
+  ++figures_.promises_checked;
   std::map<Print, size_t> holders;
+  std::string topic;
   for (const auto& broker : brokers_) {
     store::FakeDisk image = broker->disk();
     image.lose_unflushed();
@@ -46,42 +37,60 @@ void Simulation::check_durable(const Promise& promise) {
                    one.replica.partition == promise.where.partition &&
                    header.kind == EntryKind::kData && header.base_offset <= promise.offset &&
                    promise.offset < header.next_offset();
-      if (is_it) ++holders[print_of(one.entry)];
+      if (!is_it) return;
+      topic = one.replica.topic_name;
+      ++holders[print_of(one.entry)];
     });
     if (!seen.ok()) violated(broker->host() + " cannot be inspected: " + seen.error().text);
   }
   size_t most = 0;
   for (const auto& [print, count] : holders) most = std::max(most, count);
-  size_t needed = promise.acks == 1 ? 1 : replication_ / 2 + 1;
+  auto known = topics_.find(topic);
+  if (!topic.empty() && (known == topics_.end() || history_.deleted.contains(topic))) return;
+  size_t replicas = topic.empty() ? 1 : known->second.replication;
+  size_t needed = promise.acks == 1 ? 1 : replicas / 2 + 1;
   if (most >= needed) return;
-  violated("I18: offset " + std::to_string(promise.offset.value) + " of partition " +
+  violated("I18: offset " + std::to_string(promise.offset.value) + " of " +
+           (topic.empty() ? "a topic nobody holds" : topic) + "/" +
            std::to_string(promise.where.partition) + " was acknowledged while " +
            std::to_string(most) + " of " + std::to_string(needed) + " disks held it for good");
 }
 
-// All replicas of a partition end up with the same entries, byte for byte.
-void Simulation::compare_replicas() {
-  auto are_equal = [&] {
-    std::map<GroupId, std::multiset<Index>> ends;
-    for (const auto& broker : brokers_) {
-      for (const auto& [uid, replica] : broker->store().replicas()) {
-        if (replica.spec.topic_name != kTopic || replica.life != store::Life::kLive) continue;
-        ends[replica.spec.group].insert(replica.durable);
-      }
+bool SimCluster::is_watched(const store::ReplicaSpec& replica, store::Life life) const {
+  const std::string& topic = replica.topic_name;
+  return life == store::Life::kLive && topics_.contains(topic) && !history_.deleted.contains(topic);
+}
+
+bool SimCluster::all_replicas_equal() const {
+  std::map<GroupId, std::pair<std::string, std::multiset<Index>>> ends;
+  for (const auto& broker : brokers_) {
+    for (const auto& [uid, replica] : broker->store().replicas()) {
+      if (!is_watched(replica.spec, replica.life)) continue;
+      auto& [topic, durable] = ends[replica.spec.group];
+      topic = replica.spec.topic_name;
+      durable.insert(replica.durable);
     }
-    return ends.size() == partitions_ &&
-           std::all_of(ends.begin(), ends.end(), [&](const auto& group) {
-             const std::multiset<Index>& of = group.second;
-             return of.size() == replication_ && *of.begin() == *of.rbegin();
-           });
-  };
-  bool equal = wait_for(kEqualMs, are_equal);
+  }
+  size_t groups = 0;
+  for (const auto& [name, topic] : topics_) {
+    if (!history_.deleted.contains(name)) groups += topic.partitions;
+  }
+  return ends.size() == groups && std::all_of(ends.begin(), ends.end(), [&](const auto& group) {
+           const auto& [topic, durable] = group.second;
+           return durable.size() == topics_.at(topic).replication &&
+                  *durable.begin() == *durable.rbegin();
+         });
+}
+
+void SimCluster::compare_replicas() {
+  bool equal = wait_for(kEqualMs, [&] { return all_replicas_equal(); });
   if (!equal) return violated("I24: not all replicas are equally long 30 s after the last record");
   std::map<std::pair<GroupId, Index>, Print> known;
   for (const auto& broker : brokers_) {
     store::FakeDisk image = broker->disk();
     image.end_process(0);
     auto seen = store::inspect(image, broker->store_id(), [&](const auto& one) {
+      if (history_.deleted.contains(one.replica.topic_name)) return;
       Print print = print_of(one.entry);
       Print other = known.try_emplace({one.replica.group, print.index}, print).first->second;
       if (other != print) {
@@ -94,7 +103,7 @@ void Simulation::compare_replicas() {
     for (const auto& damage : seen->damage) {
       violated(broker->host() + " has damage in " + damage.file + ": " + damage.what);
     }
-    outcome_.replicas_compared += seen->replicas.size();
+    figures_.replicas_compared += seen->replicas.size();
   }
 }
 

@@ -1,0 +1,115 @@
+// SimCluster: brokers and clients in one thread, alive by a seed, and what must hold of them.
+#pragma once
+
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "client/admin_core.h"
+#include "tests/sim/client.h"
+#include "tests/sim/watch.h"
+
+namespace strandlog::sim {
+
+/// A topic that was asked for.
+struct SimTopic {
+  uint32_t partitions = 1;
+  uint32_t replication = 1;
+};
+
+/// The same seed and the same calls give the same events, on every machine. One thread. Brokers and
+/// clients are numbered from 1; broker N is the host "brokerN".
+class SimCluster {
+ public:
+  struct Options {
+    size_t brokers = 3;
+    broker::BrokerConfig config;  ///< what all brokers have in common
+    bool clocks_drift = false;
+  };
+  SimCluster(uint64_t seed, const Options& options);
+  ~SimCluster();
+  SimCluster(const SimCluster&) = delete;
+  SimCluster& operator=(const SimCluster&) = delete;
+
+  // ---- the world
+  Schedule& schedule() { return schedule_; }
+  Network& network() { return network_; }
+  Watch& watch() { return watch_; }
+  History& history() { return history_; }
+  size_t broker_count() const { return brokers_.size(); }
+  SimBroker& broker(size_t number) { return *brokers_.at(number - 1); }
+  std::vector<std::unique_ptr<SimBroker>>& brokers() { return brokers_; }
+  std::vector<std::unique_ptr<SimClient>>& clients() { return clients_; }
+  std::map<std::string, SimTopic>& topics() { return topics_; }
+  SimClient& add_client(const client::ProducerConfig& producer);
+  std::vector<std::string> client_addresses() const;
+
+  void run_ms(int64_t ms) { schedule_.run_until(schedule_.now().plus_ms(ms)); }
+  bool wait_for(int64_t most_ms, const std::function<bool()>& condition);
+  /// Calls of an administrator, who runs the world until the answer. Never from inside an event.
+  client::AdminCore admin();
+  client::Port& port() { return port_; }
+
+  // ---- life
+  /// Starts the brokers, founds a cluster of the first 1, 3 or 5, and waits until all are
+  /// registered.
+  void come_to_life();
+  void create_topic(const std::string& name, SimTopic topic);
+  /// The same command again, later, and again until it starts; `still` false: not any more.
+  void start_later(SimBroker& broker, int64_t after_us, Dice dice, std::function<bool()> still);
+
+  // ---- what must hold
+  /// I18: what is acknowledged survives the loss of power of all brokers at this very moment.
+  void check_durable(const Promise& promise);
+  /// I24: heals as few brokers as hold a majority of every group, and one record to each place must
+  /// be acknowledged within 30 s. The others are dead or not heard.
+  void go_on_with_a_core(Dice dice);
+  /// Ends all faults, starts what is down, and waits until every send has an outcome.
+  void heal();
+  /// Reads all topics that were not deleted, from start to end, into history().final.
+  void read_everything();
+  /// I15, I24: the replicas of a partition end up with the same entries, byte for byte.
+  void compare_replicas();
+  /// Everything that the history and the wire tell against the product.
+  void judge();
+
+  void violated(const std::string& what);
+  const std::vector<std::string>& violations() const { return violations_; }
+  /// One line for each thing done, on stderr.
+  void set_trace(bool on) { trace_ = on; }
+  void note(const std::string& what) const;
+  uint64_t fingerprint() const;  ///< of everything that clients saw and the number of events
+
+  struct Figures {
+    uint64_t promises_checked = 0;  ///< acknowledgements whose durable images were looked at
+    uint64_t replicas_compared = 0;
+  };
+  const Figures& figures() const { return figures_; }
+
+ private:
+  void add_broker(size_t number, const Options& options);
+  std::map<GroupId, std::set<size_t>> holders_of_groups();
+  std::set<size_t> draw_core(Dice& dice);
+  void explain(const Place& where);
+  bool all_replicas_equal() const;
+  bool is_watched(const store::ReplicaSpec& replica, store::Life life) const;
+  std::vector<Place> places_to_read() const;
+  void read_to_ends(const std::vector<Place>& places);
+
+  Dice dice_;
+  Schedule schedule_;
+  Network network_;
+  Watch watch_;
+  History history_;
+  std::vector<std::unique_ptr<SimBroker>> brokers_;
+  std::unique_ptr<SimClient> operator_;  ///< founds, asks, and reads in the end
+  SimPort port_;
+  std::vector<std::unique_ptr<SimClient>> clients_;
+  std::map<std::string, SimTopic> topics_;
+  std::vector<std::string> violations_;
+  Figures figures_;
+  bool trace_ = false;
+};
+
+}  // namespace strandlog::sim

@@ -1,0 +1,62 @@
+// Counting a history.
+#include "tests/sim/history_figures.h"
+
+#include <algorithm>
+
+namespace strandlog::sim {
+namespace {
+
+using Outcome = Sent::Outcome;
+
+// The longest time without an acknowledgement, from the first send to the last outcome.
+class Gap {
+ public:
+  void add(const Sent& sent) {
+    if (times_.empty()) times_.push_back(sent.invoked.us);
+    if (sent.outcome == Outcome::kAcked) times_.push_back(sent.completed.us);
+    if (sent.outcome != Outcome::kOpen) last_ = std::max(last_, sent.completed.us);
+  }
+  int64_t longest() {
+    if (times_.empty()) return 0;
+    times_.push_back(std::max(last_, times_.front()));
+    std::sort(times_.begin(), times_.end());
+    int64_t longest = 0;
+    for (size_t i = 1; i < times_.size(); ++i) {
+      longest = std::max(longest, times_[i] - times_[i - 1]);
+    }
+    return longest;
+  }
+
+ private:
+  std::vector<int64_t> times_;
+  int64_t last_ = 0;
+};
+
+}  // namespace
+
+Figures figures_of(const History& history) {
+  Figures figures;
+  Gap all;
+  std::map<int32_t, Gap> by_partition;
+  for (const Sent& sent : history.sent) {
+    ++figures.sent;
+    figures.acked += sent.outcome == Outcome::kAcked ? 1 : 0;
+    figures.failed += sent.outcome == Outcome::kFailed ? 1 : 0;
+    figures.open += sent.outcome == Outcome::kOpen ? 1 : 0;
+    all.add(sent);
+    by_partition[sent.where.partition].add(sent);
+  }
+  figures.gap_us = all.longest();
+  for (auto& [partition, gap] : by_partition) figures.gaps_us[partition] = gap.longest();
+  for (const auto& [client, count] : history.possible_duplicates) {
+    figures.possible_duplicates += count;
+  }
+  for (const auto& [where, runs] : history.runs) {
+    for (const Run& run : runs) figures.seen += run.size();
+  }
+  for (const auto& [where, run] : history.final) figures.final += run.size();
+  figures.ends = history.ends.size();
+  return figures;
+}
+
+}  // namespace strandlog::sim

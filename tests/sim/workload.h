@@ -1,0 +1,42 @@
+// Workload: what the clients of a simulated cluster do while it is alive.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "tests/sim/cluster.h"
+#include "tests/sim/plan.h"
+
+namespace strandlog::sim {
+
+/// Makes the plan's clients. Each draws from dice of its own. One thread; lives as long as the
+/// cluster.
+class Workload {
+ public:
+  static constexpr const char* kTopic = "t";  ///< is there all the time
+
+  Workload(SimCluster& cluster, const Plan& plan);
+  /// Runs the world for the plan's time, with clients and an administrator at work in it.
+  void run();
+  uint64_t operations() const { return operations_; }
+
+ private:
+  void schedule(size_t client);
+  void act(size_t client);
+  void administrate(Dice& dice);
+  void create(const std::string& name, Dice& dice);
+  void remove(const std::string& name);
+  void look(Dice& dice);
+  Place any_place(Dice& dice) const;
+  std::vector<Place> all_places() const;
+
+  SimCluster& cluster_;
+  const Plan plan_;
+  Dice dice_;
+  std::vector<Dice> client_dice_;
+  int64_t pause_us_ = 0;  ///< between two bursts of a client
+  uint64_t operations_ = 0;
+  std::shared_ptr<bool> active_ = std::make_shared<bool>(false);
+};
+
+}  // namespace strandlog::sim
