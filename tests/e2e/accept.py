@@ -18,7 +18,8 @@ import tempfile
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-SCRIPTS = ("one_broker", "three_brokers", "recovery", "resources", "hostile")
+SCRIPTS = ("one_broker", "three_brokers", "recovery", "resources", "hostile", "network",
+           "disk_faults")
 FULL_SIZE = {"E2E_MEGABYTES": "500", "E2E_SECONDS": "60"}
 NEEDED_BYTES = 8 << 30
 

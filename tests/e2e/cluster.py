@@ -88,11 +88,13 @@ class Cluster:
     """Brokers made by `strandlog dev`, in a directory that goes away when the test succeeds.
 
     `settings` are options of strandlogd by name, for all brokers and every start; with `slow_disk`
-    the file of that name in `work` says how many milliseconds every flush takes longer.
+    the file of that name in `work` says how many milliseconds every flush takes longer, with
+    `faults` the file "fault" what shall go wrong (faults.py).
     """
 
-    def __init__(self, brokers=3, settings=None, slow_disk=False):
+    def __init__(self, brokers=3, settings=None, slow_disk=False, faults=False):
         self.brokers = brokers
+        self.inside = []  # words in front of every command that decide where it runs
         self.work = tempfile.mkdtemp(prefix="strandlog-e2e.", dir=os.environ.get("TMPDIR", "/var/tmp"))
         os.chmod(self.work, 0o700)
         self.dir = os.path.join(self.work, "cluster")
@@ -103,6 +105,9 @@ class Cluster:
         if slow_disk:
             self.env["LD_PRELOAD"] = os.path.join(BIN, "slow_disk.so")
             self.env["SLOW_DISK_FILE"] = self.path("slow_disk")
+        if faults:
+            self.env["LD_PRELOAD"] = os.path.join(BIN, "faults.so")
+            self.env["FAULT_RULE"] = self.path("fault")
         self.env["XDG_CONFIG_HOME"] = os.path.join(self.work, "config")
         os.mkdir(self.env["XDG_CONFIG_HOME"])
 
@@ -117,6 +122,10 @@ class Cluster:
     def __exit__(self, kind, error, trace):
         subprocess.run([self.tool, "dev", "down", "--dir", self.dir], env=self.env,
                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=DEADLINE)
+        self.forget(error)
+
+    def forget(self, error):
+        """Removes the directory, or shows where it is and how the logs end."""
         interrupted = isinstance(error, (KeyboardInterrupt, SystemExit))  # nobody will look at it
         if error is None or interrupted:
             shutil.rmtree(self.work)
@@ -144,9 +153,9 @@ class Cluster:
 
     def run(self, *words, code=0, stdin=None, stdout=None):
         """Runs the command to its end; its exit code must be `code` (None: any)."""
-        done = subprocess.run([self.tool, *words], env=self.env, stdin=stdin or subprocess.DEVNULL,
-                              stdout=stdout or subprocess.PIPE, stderr=subprocess.PIPE,
-                              timeout=20 * DEADLINE)
+        done = subprocess.run([*self.inside, self.tool, *words], env=self.env,
+                              stdin=stdin or subprocess.DEVNULL, stdout=stdout or subprocess.PIPE,
+                              stderr=subprocess.PIPE, timeout=20 * DEADLINE)
         text = done.stderr.decode(errors="replace")
         require(not any(report_ in text for report_ in SANITIZERS),
                 f"strandlog {' '.join(words)}:\n{text[:8000]}")
@@ -232,8 +241,9 @@ class Cluster:
 
     def start_produce(self, topic, path, *more):
         with open(path, "rb") as lines:
-            return subprocess.Popen([self.tool, "-s", self.servers, "produce", topic, "-o", "json",
-                                     *more], env=self.env, stdin=lines, stdout=subprocess.DEVNULL,
+            return subprocess.Popen([*self.inside, self.tool, "-s", self.servers, "produce",
+                                     topic, "-o", "json", *more], env=self.env, stdin=lines,
+                                    stdout=subprocess.DEVNULL,
                                     stderr=open(self.path("produce.err"), "wb"))
 
     def produced(self, process, code=0):

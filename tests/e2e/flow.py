@@ -27,8 +27,8 @@ class Flow:
         self.done = threading.Event()
 
     def command(self, verb, *more, **pipes):
-        return subprocess.Popen([self.k.tool, "-s", self.k.servers, verb, self.topic, *more],
-                                env=self.k.env, **pipes)
+        return subprocess.Popen([*self.k.inside, self.k.tool, "-s", self.k.servers, verb,
+                                 self.topic, *more], env=self.k.env, **pipes)
 
     def __enter__(self):
         self.errors = {verb: self.k.path(f"flow.{verb}.err") for verb in ("produce", "consume")}

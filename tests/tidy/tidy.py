@@ -77,7 +77,7 @@ NONDETERMINISM = [
 # The seams, and whatever stands outside a shard. A seam's own unit test may wait for it.
 MAY_BE_REAL = (
     r"base/(system_env|mailbox)\..*|store/posix_disk\..*|wire/zmq_transport\..*|"
-    r"client/runtime\.cc|broker/main\.cc|tools/.*|examples/.*|tests/(e2e|bench)/.*|"
+    r"client/runtime\.cc|broker/main\.cc|tools/.*|examples/.*|tests/(e2e|bench|chaos)/.*|"
     r"tests/\w+/(system_env|mailbox|posix_disk|zmq_transport|runtime)_test\.cc"
 )
 # Defining a fake clock's now() is not reading a real one.

@@ -1,0 +1,53 @@
+// Producing: one client that sends unique values at a rate and writes down what became of each.
+#pragma once
+
+#include <atomic>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "strandlog/client.h"
+#include "tests/sim/history_file.h"
+
+namespace strandlog::chaos {
+
+/// What all clients of a load share.
+struct Load {
+  std::vector<std::string> servers;
+  std::string topic;
+  int32_t partitions = 1;
+  int64_t rate = 1000;    ///< records a second of one client, as long as they are answered
+  int64_t window = 1000;  ///< records of one client without an answer, at most
+  size_t padding = 100;   ///< bytes of each record's key; values are short
+  std::string directory;  ///< where history files go
+  std::atomic<bool> stop{false};
+};
+
+struct Totals {
+  std::atomic<uint64_t> acked{0}, failed{0}, refused{0};
+};
+
+class Producing {
+ public:
+  /// Begins at once. `load` and `totals` must outlive it.
+  Producing(const Load& load, uint32_t number, Totals& totals);
+  ~Producing();
+  /// After Load::stop: waits until each record has its outcome; then the file is complete.
+  Result<void> finish();
+
+ private:
+  void run();
+  Result<void> produce();
+  void send_one(client::Producer& producer);
+
+  const Load& load_;
+  const uint32_t number_;
+  Totals& totals_;
+  std::optional<sim::HistoryWriter> history_;  // used by the library's thread until it is closed
+  uint64_t next_value_ = 0;
+  std::atomic<int64_t> unanswered_{0};
+  Result<void> outcome_;
+  std::thread thread_;
+};
+
+}  // namespace strandlog::chaos

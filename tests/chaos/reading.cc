@@ -1,0 +1,159 @@
+// What a consumer is given that is no record goes into its run, too, where the checker objects to
+// it.
+#include "tests/chaos/reading.h"
+
+#include <chrono>
+
+#include "base/system_env.h"
+#include "strandlog/consumer.h"
+
+namespace strandlog::chaos {
+namespace {
+
+using client::milliseconds;
+using client::Position;
+using client::TopicPartition;
+using Steady = std::chrono::steady_clock;
+
+constexpr milliseconds kPause{100}, kRunLasts{10'000};
+constexpr milliseconds kPatience{60'000};  // without anything new
+
+Error error_of(const client::Error& error) { return {static_cast<Code>(error.code), error.text}; }
+
+client::ClientConfig config_of(const Load& load, const std::string& name) {
+  client::ClientConfig config;
+  config.servers = load.servers;
+  config.client_id = name;
+  return config;
+}
+
+std::vector<TopicPartition> all_of(const Load& load) {
+  std::vector<TopicPartition> all;
+  for (int32_t p = 0; p < load.partitions; ++p) all.push_back({load.topic, p});
+  return all;
+}
+
+class Run {
+ public:
+  Run(const Load& load, client::Consumer& consumer, sim::HistoryWriter& history, bool final)
+      : load_(load), consumer_(consumer), history_(history), final_(final) {}
+
+  // While brokers are away this may have to be tried again.
+  client::Result<void> begin(Position position) {
+    std::map<TopicPartition, Position> positions;
+    for (const TopicPartition& where : all_of(load_)) positions[where] = position;
+    auto assigned = consumer_.assign(positions);
+    if (!assigned.ok()) return assigned;
+    for (const auto& [where, at] : positions) history_.begin_run(where.partition, final_);
+    return {};
+  }
+
+  // How many records came.
+  client::Result<size_t> poll() {
+    auto polled = consumer_.poll(5000, kPause);
+    if (!polled.ok()) return polled.error();
+    for (const client::ConsumedRecord& record : polled->records) {
+      history_.seen(record.where.partition,
+                    {record.offset, record.value.value_or("(no-value)"), true});
+    }
+    for (const client::ConsumerEvent& event : polled->events) {
+      history_.seen(event.where.partition,
+                    {event.offset,
+                     std::string("(event:") + client::code_name(event.error.code) + ")", false});
+    }
+    return polled->records.size();
+  }
+
+ private:
+  const Load& load_;
+  client::Consumer& consumer_;
+  sim::HistoryWriter& history_;
+  const bool final_;
+};
+
+// Until it works or the load is over.
+template <class Attempt>
+void persist(const Load& load, const Attempt& attempt) {
+  while (!load.stop && !attempt().ok()) std::this_thread::sleep_for(kPause);
+}
+
+// Tried again until the patience is over.
+template <class Attempt>
+auto insist(const Attempt& attempt) {
+  auto give_up = Steady::now() + kPatience;
+  auto result = attempt();
+  while (!result.ok() && Steady::now() < give_up) {
+    std::this_thread::sleep_for(kPause);
+    result = attempt();
+  }
+  return result;
+}
+
+}  // namespace
+
+Result<void> follow(const Load& load, uint32_t number, bool anew) {
+  std::string name = "follower-" + std::to_string(number);
+  ASSIGN(auto history, sim::HistoryWriter::create(load.directory + "/" + name + ".history"));
+  auto connected = client::Client::connect(config_of(load, name));
+  if (!connected.ok()) return error_of(connected.error());
+  auto consumer = connected->consumer({});
+  if (!consumer.ok()) return error_of(consumer.error());
+  Run run(load, *consumer, history, false);
+  persist(load, [&] { return run.begin(Position::start()); });
+  auto began = Steady::now();
+  while (!load.stop) {
+    if (anew && Steady::now() - began > kRunLasts) {
+      persist(load, [&] { return run.begin(Position::end()); });
+      began = Steady::now();
+    }
+    auto came = run.poll();
+    if (!came.ok()) return error_of(came.error());
+  }
+  return history.close();
+}
+
+Result<void> ask_ends(const Load& load, uint32_t number) {
+  std::string name = "ends-" + std::to_string(number);
+  ASSIGN(auto history, sim::HistoryWriter::create(load.directory + "/" + name + ".history"));
+  auto connected = client::Client::connect(config_of(load, name));
+  if (!connected.ok()) return error_of(connected.error());
+  auto consumer = connected->consumer({});
+  if (!consumer.ok()) return error_of(consumer.error());
+  while (!load.stop) {
+    for (const TopicPartition& where : all_of(load)) {
+      Time invoked = SystemClock().now();
+      auto ends = consumer->ends({where});
+      if (ends.ok()) history.end({where, invoked, ends->at(where).end});
+    }
+    std::this_thread::sleep_for(kPause);
+  }
+  return history.close();
+}
+
+Result<void> read_everything(const Load& load) {
+  ASSIGN(auto history, sim::HistoryWriter::create(load.directory + "/final.history"));
+  auto connected = client::Client::connect(config_of(load, "reader"));
+  if (!connected.ok()) return error_of(connected.error());
+  auto consumer = connected->consumer({});
+  if (!consumer.ok()) return error_of(consumer.error());
+  auto ends = insist([&] { return consumer->ends(all_of(load)); });
+  if (!ends.ok()) return error_of(ends.error());
+  Run run(load, *consumer, history, true);
+  auto begun = insist([&] { return run.begin(Position::start()); });
+  if (!begun.ok()) return error_of(begun.error());
+  for (const auto& [where, range] : *ends) {
+    auto give_up = Steady::now() + kPatience;
+    for (int64_t next = 0; next < range.end; next = *consumer->position(where)) {
+      auto came = run.poll();
+      if (!came.ok()) return error_of(came.error());
+      if (*came > 0) give_up = Steady::now() + kPatience;
+      if (Steady::now() < give_up) continue;
+      return Error{Code::kTimeout, "partition " + std::to_string(where.partition) +
+                                       " was read up to " + std::to_string(next) + " of " +
+                                       std::to_string(range.end) + " and no further for 60 s"};
+    }
+  }
+  return history.close();
+}
+
+}  // namespace strandlog::chaos
