@@ -65,6 +65,8 @@ class SimCluster {
   /// I24: heals as few brokers as hold a majority of every group, and one record to each place must
   /// be acknowledged within 30 s. The others are dead or not heard.
   void go_on_with_a_core(Dice dice);
+  /// I14: a vote is durable before it leaves its broker.
+  void check_vote(const VoteSeen& seen);
   /// Ends all faults, starts what is down, and waits until every send has an outcome.
   void heal();
   /// Reads all topics that were not deleted, from start to end, into history().final.
@@ -83,6 +85,7 @@ class SimCluster {
 
   struct Figures {
     uint64_t promises_checked = 0;  ///< acknowledgements whose durable images were looked at
+    uint64_t votes_checked = 0;     ///< those whose durable image was looked at
     uint64_t replicas_compared = 0;
   };
   const Figures& figures() const { return figures_; }

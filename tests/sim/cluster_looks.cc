@@ -56,6 +56,27 @@ void SimCluster::check_durable(const Promise& promise) {
            std::to_string(most) + " of " + std::to_string(needed) + " disks held it for good");
 }
 
+void SimCluster::check_vote(const VoteSeen& seen) {
+  ++figures_.votes_checked;
+  for (const auto& broker : brokers_) {
+    if (broker->host() != seen.host) continue;
+    store::FakeDisk image = broker->disk();
+    image.lose_unflushed();
+    auto held = store::inspect(image, broker->store_id());
+    if (!held.ok()) return violated(seen.host + " cannot be inspected: " + held.error().text);
+    bool durable = std::any_of(
+        held->replicas.begin(), held->replicas.end(), [&](const store::InspectedReplica& replica) {
+          if (replica.spec.uid != seen.voter) return false;
+          return replica.term > seen.term ||
+                 (replica.term == seen.term && replica.vote == seen.candidate);
+        });
+    if (durable) return;
+    violated("I14: replica " + std::to_string(seen.voter.value) + " voted for " +
+             std::to_string(seen.candidate.value) + " in term " + std::to_string(seen.term.value) +
+             " before its disk knew it for good");
+  }
+}
+
 bool SimCluster::is_watched(const store::ReplicaSpec& replica, store::Life life) const {
   const std::string& topic = replica.topic_name;
   return life == store::Life::kLive && topics_.contains(topic) && !history_.deleted.contains(topic);

@@ -46,9 +46,7 @@ class Checker {
     }
   }
   // As much as tells it apart.
-  static std::string quoted(const std::string& value) {
-    return "\"" + value.substr(0, 40) + "\"";
-  }
+  static std::string quoted(const std::string& value) { return "\"" + value.substr(0, 40) + "\""; }
   static std::string name(const Place& where) {
     return where.topic + "/" + std::to_string(where.partition);
   }

@@ -80,9 +80,9 @@ void Injector::strike(const Strike& strike) {
 // Its answer has time to arrive; what it wrote beside it, perhaps not.
 void Injector::kill_next_voter(Dice& dice) {
   int64_t dies = dice.between(300, 5'000), back = dice.between(1'000, 400'000);
-  cluster_.watch().await_vote([this, dies, back, dice](const std::string& host) {
+  cluster_.watch().await_vote([this, dies, back, dice](const VoteSeen& vote) {
     for (auto& broker : cluster_.brokers()) {
-      if (broker->host() != host) continue;
+      if (broker->host() != vote.host) continue;
       later(dies, [this, &one = *broker, back, dice] {
         cluster_.note(one.host() + " voted and dies");
         one.kill();

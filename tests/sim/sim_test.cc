@@ -13,12 +13,13 @@ std::string all_of(const std::vector<std::string>& lines) {
 }
 
 TEST(Simulation, KeepsItsPromisesOverSomeSeeds) {
-  uint64_t promises = 0, replicas = 0, votes = 0, ends = 0;
+  uint64_t promises = 0, replicas = 0, votes = 0, ends = 0, durable_votes = 0;
   for (uint64_t seed = 1; seed <= SIM_SEEDS; ++seed) {
     Outcome outcome = simulate(draw_plan(seed));
     promises += outcome.promises_checked;
     replicas += outcome.replicas_compared;
     votes += outcome.votes_seen;
+    durable_votes += outcome.votes_checked;
     ends += outcome.ends_seen;
     EXPECT_TRUE(outcome.violations.empty()) << "seed " << seed << all_of(outcome.violations);
     EXPECT_GT(outcome.acked, 0u) << "seed " << seed;
@@ -26,6 +27,7 @@ TEST(Simulation, KeepsItsPromisesOverSomeSeeds) {
   EXPECT_GT(promises, 0u) << "nobody looks at the disks any more";
   EXPECT_GT(replicas, 0u) << "nobody compares replicas any more";
   EXPECT_GT(votes, 0u) << "nobody sees the votes any more";
+  EXPECT_GT(durable_votes, 0u) << "nobody looks whether votes are durable any more";
   EXPECT_GT(ends, 0u) << "nobody asks for ends any more";
 }
 

@@ -7,7 +7,7 @@
 namespace strandlog::sim {
 namespace {
 
-constexpr int64_t kLookEveryUs = 20'000'000;
+constexpr int64_t kLookEveryUs = 20'000'000;  // at most; of promises, and of votes
 
 class Life {
  public:
@@ -60,6 +60,7 @@ class Life {
       if (!*looking) return;
       cluster_.watch().sample_promise(
           [this](const Promise& promise) { cluster_.check_durable(promise); });
+      cluster_.watch().await_vote([this](const VoteSeen& seen) { cluster_.check_vote(seen); });
       schedule_look_at_disks();
     });
   }
@@ -75,6 +76,7 @@ class Life {
     for (Fault fault : plan_.drawn) out.faults[fault] = 0;
     for (const auto& [fault, count] : injector_.counts()) out.faults[fault] = count;
     out.promises_checked = cluster_.figures().promises_checked;
+    out.votes_checked = cluster_.figures().votes_checked;
     out.replicas_compared = cluster_.figures().replicas_compared;
     out.votes_seen = cluster_.watch().votes();
     out.ends_seen = cluster_.history().ends.size();

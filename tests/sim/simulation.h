@@ -12,6 +12,7 @@ namespace strandlog::sim {
 struct Outcome {
   std::vector<std::string> violations;
   uint64_t promises_checked = 0;  ///< acknowledgements whose durable images were looked at
+  uint64_t votes_checked = 0;     ///< the same of votes
   uint64_t replicas_compared = 0;
   uint64_t votes_seen = 0;  ///< between brokers
   uint64_t ends_seen = 0;

@@ -30,7 +30,9 @@ void Watch::saw_peer(const Sighting& sighting) {
     if (raft.kind == Kind::kAppend) leads(raft.group, raft.term, raft.from);
     if (raft.kind == Kind::kVoteAnswer && raft.granted && !raft.pre) {
       votes_for(raft.from, raft.term, raft.to);
-      if (vote_) std::exchange(vote_, nullptr)(sighting.from);
+      for (const auto& then : std::exchange(votes_awaited_, {})) {
+        then({sighting.from, raft.from, raft.to, raft.term});
+      }
     }
     // A candidate votes for itself.
     if (raft.kind == Kind::kVoteRequest && !raft.pre) votes_for(raft.from, raft.term, raft.from);

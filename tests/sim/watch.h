@@ -20,6 +20,13 @@ struct Promise {
   uint8_t acks = 0;  ///< as in the request
 };
 
+/// A vote that is leaving for a candidate now.
+struct VoteSeen {
+  std::string host;  ///< of the voter
+  Uid voter, candidate;
+  Term term;
+};
+
 /// I14 of what brokers say to each other: one leader per group and term, one vote per replica and
 /// term. Of what they say to clients, a sample of promises, for others to look into. One thread.
 class Watch {
@@ -27,9 +34,8 @@ class Watch {
   void saw(const Sighting& sighting);
   /// The next acknowledgement of a request sent from now on goes to `look`, before it is delivered.
   void sample_promise(std::function<void(const Promise&)> look);
-  /// Calls `then` with the host of the next broker that grants another its vote; it is called from
-  /// inside a send.
-  void await_vote(std::function<void(const std::string&)> then) { vote_ = std::move(then); }
+  /// Calls `then` with the next vote granted to another; it is called from inside a send.
+  void await_vote(std::function<void(const VoteSeen&)> then) { votes_awaited_.push_back(then); }
   const std::vector<std::string>& violations() const { return violations_; }
   uint64_t votes() const { return votes_.size(); }
   uint64_t leaderships() const { return leaders_.size(); }
@@ -44,7 +50,7 @@ class Watch {
   std::map<std::pair<GroupId, Term>, Uid> leaders_;
   std::map<std::pair<Uid, Term>, Uid> votes_;
   std::function<void(const Promise&)> look_;
-  std::function<void(const std::string&)> vote_;
+  std::vector<std::function<void(const VoteSeen&)>> votes_awaited_;
   std::map<std::pair<uint64_t, uint64_t>, uint8_t> asked_;  ///< (connection, request) → acks
   std::vector<std::string> violations_;
 };

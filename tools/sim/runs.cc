@@ -46,6 +46,7 @@ Json told(uint64_t seed, const Outcome& outcome) {
           {"acked", outcome.acked},
           {"failed", outcome.failed},
           {"promises_checked", outcome.promises_checked},
+          {"votes_checked", outcome.votes_checked},
           {"replicas_compared", outcome.replicas_compared},
           {"ends_seen", outcome.ends_seen},
           {"operations", outcome.operations},
@@ -255,9 +256,11 @@ class Runs {
     std::printf("%" PRIu64 " seeds, %" PRIu64 " broke a promise; %" PRIu64
                 " records acknowledged, %" PRIu64 " failed\n",
                 seeds_, bad_, totals_["acked"], totals_["failed"]);
-    std::printf("%" PRIu64 " acknowledgements looked up on the disks, %" PRIu64
-                " replicas compared, %" PRIu64 " ends asked for\n",
-                totals_["promises_checked"], totals_["replicas_compared"], totals_["ends_seen"]);
+    std::printf("%" PRIu64 " acknowledgements and %" PRIu64
+                " votes looked up on the disks, %" PRIu64 " replicas compared, %" PRIu64
+                " ends asked for, %" PRIu64 " operations\n",
+                totals_["promises_checked"], totals_["votes_checked"], totals_["replicas_compared"],
+                totals_["ends_seen"], totals_["operations"]);
     for (Fault fault : all_faults()) {
       auto found = faults_.find(name_of(fault));
       if (found == faults_.end()) {
