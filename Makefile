@@ -1,6 +1,6 @@
 # Short names for the scripts in tools/; nothing is decided here.
 .DEFAULT_GOAL := all
-.PHONY: all setup test demo test-asan test-tsan format tidy accept bench fuzz sim chaos mutants clean
+.PHONY: all setup test demo test-asan test-tsan format tidy accept bench fuzz sim chaos build-mutants marks mutants clean
 
 all:
 	tools/build release strandlog strandlogd
@@ -42,10 +42,16 @@ SEED ?= 1
 chaos:
 	tools/chaos --minutes $(MINUTES) --seed $(SEED)
 
-# A build of its own, in which bugs can be switched on one at a time; each must be found.
-mutants:
+# A build of its own, in which bugs can be switched on one at a time; each must be found. In the same
+# build places that tests must reach are counted.
+build-mutants:
 	cmake --preset release -B build-mutants -DSTRANDLOG_MUTANTS=ON
 	cmake --build build-mutants --target strandlog-sim sim_test
+
+marks: build-mutants
+	build-mutants/strandlog-sim run --jobs $$(nproc) --seeds 1..200
+
+mutants: build-mutants
 	build-mutants/sim_test --gtest_filter='Damage.*'
 	build-mutants/strandlog-sim mutants --jobs $$(nproc) --seeds 1..500
 
