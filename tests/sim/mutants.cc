@@ -28,7 +28,7 @@ const std::vector<MutantRow>& all_mutants() {
       {Mutant::kTruncateMatching,
        "9",
        "a late append truncates what matches",
-       {"I15", "I18", "I1:", "CHECK"}},
+       {"I15", "I18", "I1:", "I24", "CHECK"}},
       {Mutant::kCommitBeyondProof,
        "10",
        "a follower commits beyond what an append proves",

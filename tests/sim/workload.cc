@@ -66,7 +66,7 @@ void Workload::act(size_t client) {
     uint32_t partitions = cluster_.topics().at(where.topic).partitions;
     if (one.produce(where, partitions, dice.below(plan_.record_bytes + 1))) ++operations_;
   }
-  if (dice.percent(10)) {
+  if (dice.percent(40)) {
     const SimBroker& asked = cluster_.broker(1 + dice.below(cluster_.broker_count()));
     one.ask_end(any_place(dice), asked.config().listen);
     ++operations_;
