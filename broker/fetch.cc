@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "base/mutant.h"
+
 namespace strandlog::broker {
 namespace {
 // Of one answer, whatever was asked: a message carries 16 MiB, and the last item may go beyond by
@@ -132,7 +134,9 @@ bool Fetch::start_read(uint64_t id, size_t index, Replica& replica) {
                                  {}};
     return true;
   }
-  store::ReadRequest request{item.uid, item.asked.from, replica.commit, bytes};
+  Index upto = replica.commit;
+  if (is_mutant(Mutant::kHighWatermarkOnAppend)) upto = context_.store.replicas().at(item.uid).last;
+  store::ReadRequest request{item.uid, item.asked.from, upto, bytes};
   uint64_t ticket = kFetchTickets | ++next_ticket_;
   store::ReadResult result;
   auto ready = context_.store.read(request, ticket, result);
