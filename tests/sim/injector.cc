@@ -47,6 +47,8 @@ void Injector::strike(const Strike& strike) {
     case Fault::kPause:
       one.pause();
       return later(dice.between(100'000, 10'000'000), [&one] { one.resume(); });
+    case Fault::kSleepwalk:
+      return sleepwalk(one, dice);
     case Fault::kCleanStop:
       one.begin_stop();
       return later(3'500'000, [this, &one, dice]() mutable { down_for_a_while(one, dice); });
@@ -75,6 +77,24 @@ void Injector::strike(const Strike& strike) {
     case Fault::kDiskError:
       return fail_disk(one, dice);
   }
+}
+
+// It believes that no time has passed, and nobody but clients can tell it otherwise.
+void Injector::sleepwalk(SimBroker& one, Dice& dice) {
+  int64_t sleeps = dice.between(1'500'000, 8'000'000), walks = dice.between(500'000, 3'000'000);
+  one.pause();
+  for (auto& other : cluster_.brokers()) {
+    if (other.get() == &one) continue;
+    cluster_.network().cut(one.host(), other->host());
+    cluster_.network().cut(other->host(), one.host());
+  }
+  later(sleeps, [&one] { one.resume(); });
+  later(sleeps + walks, [this, &one] {
+    for (auto& other : cluster_.brokers()) {
+      cluster_.network().heal(one.host(), other->host());
+      cluster_.network().heal(other->host(), one.host());
+    }
+  });
 }
 
 // Its answer has time to arrive; what it wrote beside it, perhaps not.

@@ -19,6 +19,7 @@ class Injector {
  private:
   void strike(const Strike& strike);
   void kill_next_voter(Dice& dice);
+  void sleepwalk(SimBroker& broker, Dice& dice);
   void reset(SimBroker& broker, Dice& dice);
   void fail_disk(SimBroker& broker, Dice& dice);
   void lose_power(SimBroker& broker, store::FakeDisk::Harm harm, Dice& dice);

@@ -22,6 +22,7 @@ constexpr Named kNames[] = {
     {Fault::kTornWrites, "torn-writes"},
     {Fault::kLostNames, "lost-names"},
     {Fault::kPause, "pause"},
+    {Fault::kSleepwalk, "sleepwalk"},
     {Fault::kCleanStop, "clean-stop"},
     {Fault::kCut, "cut"},
     {Fault::kOneWay, "one-way"},

@@ -19,6 +19,7 @@ enum class Fault {
   kTornWrites,  ///< a loss of power that leaves sectors old, new or garbage
   kLostNames,   ///< a loss of power that undoes names not flushed, each on its own
   kPause,       ///< SIGSTOP for up to 10 s
+  kSleepwalk,   ///< the same; the other brokers cannot be reached for a while when it goes on
   kCleanStop,
   kCut,        ///< nothing passes between a broker and some others
   kOneWay,     ///< the same in one direction
