@@ -77,7 +77,7 @@ bool Replicas::in_service(Replica& replica) {
   return !fault;
 }
 
-// What would be asked of the sum is met by a long item never: it would be told to retry for ever.
+// The bound is not asked of the sum: an item longer than it would be told to retry for ever.
 Result<void> Replicas::room_for_more(const Replica& replica) const {
   if (replica.uncommitted_bytes >= config_.uncommitted_bytes_group) {
     return Error{Code::kBusy, std::to_string(replica.uncommitted_bytes) +
