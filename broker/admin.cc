@@ -8,15 +8,38 @@
 
 namespace strandlog::broker {
 
-void Admin::handle(const ReplyTo& to, const wire::MetadataRequest& request) {
-  bool knows_all = !request.all &&
-                   std::all_of(request.topics.begin(), request.topics.end(), [&](const auto& name) {
-                     return context_.catalog.topic_named(name);
-                   });
-  if (request.complete && !knows_all && !is_complete()) {
-    context_.fail(to, not_complete());
-    return;
+// Only the catalog's leader, and only with a majority's word, says that a topic does not exist.
+void Admin::handle(const ReplyTo& to, const wire::MetadataRequest& request, uint32_t deadline_ms) {
+  if (knows_all(request)) return answer(to, request, false);
+  if (keeper_.begun() && keeper_.leads() && !request.all) {
+    keeper_.when_current(to, deadline_ms, [this, to, request] { answer(to, request, true); });
+  } else if (request.complete) {
+    context_.fail(to, why_unknown());
+  } else {
+    answer(to, request, false);
   }
+}
+
+// All topics: those that were there when this broker started, which its registration comes after.
+bool Admin::knows_all(const wire::MetadataRequest& request) const {
+  if (request.all) return keeper_.begun() && !keeper_.registration();
+  return std::all_of(request.topics.begin(), request.topics.end(),
+                     [&](const auto& name) { return context_.catalog.topic_named(name); });
+}
+
+wire::WireError Admin::why_unknown() const {
+  if (keeper_.begun() && !keeper_.registration()) {
+    return context_.not_leader(keeper_.group(), "the catalog");
+  }
+  return {Code::kStale,
+          "the catalog does not have this start of broker " +
+              std::to_string(context_.self.address.broker.value) +
+              " yet: there may be topics that it does not know of",
+          {},
+          {}};
+}
+
+void Admin::answer(const ReplyTo& to, const wire::MetadataRequest& request, bool is_current) {
   wire::MetadataAnswer answer;
   answer.cluster = context_.cluster;
   answer.answered_by = context_.self.address.broker;
@@ -41,29 +64,13 @@ void Admin::handle(const ReplyTo& to, const wire::MetadataRequest& request) {
     }
     wire::MetadataAnswer::Topic missing;
     missing.name = name;
-    missing.error = why_missing(name);
+    missing.error =
+        is_current
+            ? wire::WireError{Code::kNotFound, "topic \"" + name + "\" does not exist", {}, {}}
+            : why_unknown();
     answer.topics.push_back(std::move(missing));
   }
   context_.answer(to, std::move(answer));
-}
-
-// This boot's registration comes after every topic that was there when it started.
-bool Admin::is_complete() const { return keeper_.begun() && !keeper_.registration(); }
-
-wire::WireError Admin::why_missing(const std::string& topic) const {
-  if (is_complete()) {
-    return {Code::kNotFound, "topic \"" + topic + "\" does not exist", {}, {}};
-  }
-  return not_complete();
-}
-
-wire::WireError Admin::not_complete() const {
-  return {Code::kStale,
-          "the catalog does not have this start of broker " +
-              std::to_string(context_.self.address.broker.value) +
-              " yet: there may be topics that it does not know of",
-          {},
-          {}};
 }
 
 wire::MetadataAnswer::Topic Admin::describe(const CatalogTopic& topic) const {

@@ -10,9 +10,9 @@ namespace strandlog::broker {
 
 class Admin {
  public:
-  Admin(Context& context, const CatalogKeeper& keeper) : context_(context), keeper_(keeper) {}
+  Admin(Context& context, CatalogKeeper& keeper) : context_(context), keeper_(keeper) {}
 
-  void handle(const ReplyTo& to, const wire::MetadataRequest& request);
+  void handle(const ReplyTo& to, const wire::MetadataRequest& request, uint32_t deadline_ms);
   void handle(const ReplyTo& to, const wire::DescribePartitionsRequest& request);
   void handle(const ReplyTo& to, const wire::StatusRequest& request);
   /// One sentence; "ready" when the broker can serve.
@@ -20,16 +20,16 @@ class Admin {
 
  private:
   wire::MetadataAnswer::Topic describe(const CatalogTopic& topic) const;
-  /// Knows every topic that there was when it started.
-  bool is_complete() const;
-  wire::WireError not_complete() const;
-  wire::WireError why_missing(const std::string& topic) const;
+  /// `is_current`: what is not known here does not exist.
+  void answer(const ReplyTo& to, const wire::MetadataRequest& request, bool is_current);
+  bool knows_all(const wire::MetadataRequest& request) const;
+  wire::WireError why_unknown() const;
   bool is_faulty(const wire::CatalogReplica& member) const;
   std::vector<wire::DescribePartitionsAnswer::Replica> conditions(
       const Replica& replica, const CatalogPartition& partition) const;
 
   Context& context_;
-  const CatalogKeeper& keeper_;
+  CatalogKeeper& keeper_;
 };
 
 }  // namespace strandlog::broker

@@ -121,6 +121,7 @@ void CatalogKeeper::apply_entry(const EntryView& entry) {
 
 void CatalogKeeper::finish_run() {
   tables_.save(context_.catalog);
+  reads_.applied();
   reconcile();
   if (registration()) next_duty_ = context_.now;
 }
@@ -243,6 +244,7 @@ void CatalogKeeper::tick(Peers& peers) {
     for (const auto& report : open_reports()) peers.report(leader->broker, report);
     if (follows_from_afar()) peers.catalog_fetch(leader->broker, context_.catalog.applied());
   }
+  reads_.expire();
   for (auto it = deletions_.begin(); it != deletions_.end();) {
     if (it->second.deadline > context_.now) {
       ++it;

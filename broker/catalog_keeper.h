@@ -14,13 +14,15 @@
 #include <vector>
 
 #include "broker/catalog_tables.h"
+#include "broker/confirmed_reads.h"
 #include "broker/context.h"
 
 namespace strandlog::broker {
 
 class CatalogKeeper {
  public:
-  CatalogKeeper(Context& context, store::StateStore& state) : context_(context), tables_(state) {}
+  CatalogKeeper(Context& context, store::StateStore& state)
+      : context_(context), tables_(state), reads_(context) {}
 
   /// The document names group 0; `uid` is the local replica of it, none when there is none here.
   /// Begins with the catalog that was kept in the state store.
@@ -34,6 +36,7 @@ class CatalogKeeper {
   void advanced();  ///< commit or durable index moved
   void on_read(const store::ReadDone& event);
   void lost_leadership();
+  void on_read_index(const raft::ReadReady& ready) { reads_.on_read_index(ready); }
 
   // ---- from peers
   void on_report(const wire::ReplicaReport& report);
@@ -44,6 +47,10 @@ class CatalogKeeper {
   // ---- from clients
   void handle(const ReplyTo& to, const wire::CreateTopicRequest& request, uint32_t deadline_ms);
   void handle(const ReplyTo& to, const wire::DeleteTopicRequest& request, uint32_t deadline_ms);
+
+  /// Runs `then` when the catalog is known to hold everything that was committed before this call;
+  /// otherwise fails `to`, with the leader's address if it is another broker.
+  void when_current(const ReplyTo& to, uint32_t deadline_ms, std::function<void()> then);
 
   /// Repeats reports and fetches that are due; expires waiting requests.
   void tick(Peers& peers);
@@ -80,6 +87,8 @@ class CatalogKeeper {
   void lead(Time now);
   Result<void> propose(const wire::catalog::Command& command);
   void propose_once(const std::string& key, const wire::catalog::Command& command);
+  void create(const ReplyTo& to, const wire::CreateTopicRequest& request, Time deadline);
+  void remove(const ReplyTo& to, const std::string& name, Time deadline);
   void next_creation();
   bool is_stuck(const CatalogPartition& partition) const;
   void restart_creations();
@@ -94,6 +103,7 @@ class CatalogKeeper {
 
   Context& context_;
   CatalogTables tables_;
+  ConfirmedReads reads_;
   std::optional<wire::FoundingDocument> document_;
   std::optional<Uid> uid_;
   bool reconcile_due_ = false;  ///< what was loaded has not been carried out yet

@@ -32,6 +32,13 @@ void CatalogKeeper::handle(const ReplyTo& to, const wire::CreateTopicRequest& re
                       " partitions, not " + std::to_string(request.partitions));
     return;
   }
+  Time deadline = context_.now.plus_ms(deadline_ms);
+  if (!context_.catalog.topic_named(request.name)) return create(to, request, deadline);
+  when_current(to, deadline_ms, [this, to, request, deadline] { create(to, request, deadline); });
+}
+
+void CatalogKeeper::create(const ReplyTo& to, const wire::CreateTopicRequest& request,
+                           Time deadline) {
   if (context_.catalog.topic_named(request.name)) {
     context_.fail(to, Code::kConflict, "topic \"" + request.name + "\" exists already");
     return;
@@ -40,7 +47,7 @@ void CatalogKeeper::handle(const ReplyTo& to, const wire::CreateTopicRequest& re
     context_.fail(to, Code::kBusy, "1000 topics wait to be created already: retry");
     return;
   }
-  creations_.push_back({to, request, context_.now.plus_ms(deadline_ms), {}});
+  creations_.push_back({to, request, deadline, {}});
   next_creation();
 }
 
@@ -180,9 +187,16 @@ void CatalogKeeper::handle(const ReplyTo& to, const wire::DeleteTopicRequest& re
     context_.fail(to, context_.not_leader(group(), "the catalog"));
     return;
   }
-  const CatalogTopic* topic = context_.catalog.topic_named(request.name);
+  Time deadline = context_.now.plus_ms(deadline_ms);
+  if (context_.catalog.topic_named(request.name)) return remove(to, request.name, deadline);
+  when_current(to, deadline_ms,
+               [this, to, name = request.name, deadline] { remove(to, name, deadline); });
+}
+
+void CatalogKeeper::remove(const ReplyTo& to, const std::string& name, Time deadline) {
+  const CatalogTopic* topic = context_.catalog.topic_named(name);
   if (!topic) {
-    context_.fail(to, Code::kNotFound, "topic \"" + request.name + "\" does not exist");
+    context_.fail(to, Code::kNotFound, "topic \"" + name + "\" does not exist");
     return;
   }
   if (!deletions_.contains(topic->id)) {
@@ -192,7 +206,14 @@ void CatalogKeeper::handle(const ReplyTo& to, const wire::DeleteTopicRequest& re
       return;
     }
   }
-  deletions_.emplace(topic->id, Deletion{to, context_.now.plus_ms(deadline_ms)});
+  deletions_.emplace(topic->id, Deletion{to, deadline});
+}
+
+void CatalogKeeper::when_current(const ReplyTo& to, uint32_t deadline_ms,
+                                 std::function<void()> then) {
+  if (!leads()) return context_.fail(to, context_.not_leader(group(), "the catalog"));
+  reads_.wait(to, *context_.replicas.find(*uid_), context_.now.plus_ms(deadline_ms),
+              std::move(then));
 }
 
 void CatalogKeeper::settle_requests(const wire::catalog::Command& command) {

@@ -153,7 +153,7 @@ void Shard::on_request(const ReplyTo& to, wire::Request& request,
   } else if (auto* list = std::get_if<wire::ListOffsetsRequest>(&request.body)) {
     fetch_.handle(to, *list, deadline);
   } else if (auto* metadata = std::get_if<wire::MetadataRequest>(&request.body)) {
-    admin_.handle(to, *metadata);
+    admin_.handle(to, *metadata, deadline);
   } else if (auto* create = std::get_if<wire::CreateTopicRequest>(&request.body)) {
     keeper_.handle(to, *create, deadline);
   } else if (auto* remove = std::get_if<wire::DeleteTopicRequest>(&request.body)) {
@@ -275,6 +275,7 @@ void Shard::act(const ReplicaEvent& event) {
       break;
     case Kind::kReadReady:
       fetch_.on_read_index(event.read);
+      keeper_.on_read_index(event.read);
       break;
   }
 }

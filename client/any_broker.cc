@@ -22,6 +22,12 @@ void AnyBroker::learn(const std::string& address) {
   }
 }
 
+void AnyBroker::turn_to(const std::string& address) {
+  learn(address);
+  auto found = std::find(servers_.begin(), servers_.end(), address);
+  if (found != servers_.end()) cursor_ = static_cast<size_t>(found - servers_.begin());
+}
+
 std::string AnyBroker::addresses() const {
   std::string text;
   for (const std::string& server : servers_) text += (text.empty() ? "" : ", ") + server;

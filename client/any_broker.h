@@ -41,6 +41,8 @@ class AnyBroker {
   void learn(const std::string& address);
   /// The broker that answered last does not know what is looked for: the next one is asked first.
   void turn_to_another() { next_server(); }
+  /// Asks this one first from now on.
+  void turn_to(const std::string& address);
   void turn(Time now);
   Time next_deadline() const;
   /// Metadata older than this is refused by the brokers (kStale) and asked for again.

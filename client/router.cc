@@ -9,9 +9,6 @@ namespace strandlog::client {
 namespace {
 // Two refreshes are at least this far apart.
 constexpr int64_t kSpacingMs = 20;
-// A broker that lags behind the catalog does not know a new topic yet, so its word alone does not
-// make a topic missing; that of so many does, or of a majority when there are few brokers.
-constexpr size_t kConfirmations = 3;
 
 // Whether nothing is left open that another broker may know.
 bool tells_all(const wire::MetadataAnswer& answer) {
@@ -26,11 +23,6 @@ bool tells_all(const wire::MetadataAnswer& answer) {
 const TopicRoute* Router::topic(const std::string& name) const {
   auto found = topics_.find(name);
   return found == topics_.end() ? nullptr : &found->second;
-}
-
-bool Router::is_missing(const std::string& name) const {
-  auto found = missing_.find(name);
-  return found != missing_.end() && found->second.certain;
 }
 
 std::string Router::leader_of(const std::string& name, uint32_t partition) const {
@@ -76,28 +68,20 @@ void Router::absorb(const wire::MetadataAnswer& answer) {
     addresses_[broker.address.broker] = broker.address.client_address;
     any_.learn(broker.address.client_address);
   }
-  for (const auto& topic : answer.topics) absorb_topic(answer, topic);
+  for (const auto& topic : answer.topics) absorb_topic(topic);
 }
 
-void Router::note_missing(const wire::MetadataAnswer& answer,
-                          const wire::MetadataAnswer::Topic& topic) {
+void Router::note_unknown(const wire::MetadataAnswer::Topic& topic) {
   if (topic.error->code == strandlog::Code::kNotFound) {
-    Missing& missing = missing_[topic.name];
-    missing.told_by.insert(answer.answered_by);
-    missing.certain |=
-        answer.answered_by == answer.catalog_leader ||
-        missing.told_by.size() >= std::min(kConfirmations, answer.brokers.size() / 2 + 1);
-    if (missing.certain) {
-      topics_.erase(topic.name);
-      return;
-    }
+    missing_.insert(topic.name);
+    topics_.erase(topic.name);
+    return;
   }
   want(topic.name);
 }
 
-void Router::absorb_topic(const wire::MetadataAnswer& answer,
-                          const wire::MetadataAnswer::Topic& topic) {
-  if (topic.error) return note_missing(answer, topic);
+void Router::absorb_topic(const wire::MetadataAnswer::Topic& topic) {
+  if (topic.error) return note_unknown(topic);
   missing_.erase(topic.name);
   TopicRoute route{topic.id, topic.name, {}};
   auto known = topics_.find(topic.name);
@@ -150,7 +134,17 @@ void Router::on_metadata(Time started, AnyReply reply) {
   if (const auto* metadata = std::get_if<wire::MetadataAnswer>(&reply.answer.body)) {
     bool helps = tells_all(*metadata) && brings_news(*metadata);
     absorb(*metadata);
-    if (!helps) any_.turn_to_another();
+    if (!helps) turn_from(*metadata);
+  }
+}
+
+// To whom it names for what it does not know, else to the next.
+void Router::turn_from(const wire::MetadataAnswer& answer) {
+  any_.turn_to_another();
+  for (const auto& topic : answer.topics) {
+    if (topic.error && !topic.error->leader_address.empty()) {
+      any_.turn_to(topic.error->leader_address);
+    }
   }
 }
 

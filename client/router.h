@@ -35,8 +35,9 @@ class Router {
 
   /// nullptr: not known (yet).
   const TopicRoute* topic(const std::string& name) const;
-  /// True when a broker that should know said that the topic does not exist.
-  bool is_missing(const std::string& name) const;
+  /// True when a broker said that the topic does not exist: only the catalog's leader does, and
+  /// only with a majority's word.
+  bool is_missing(const std::string& name) const { return missing_.contains(name); }
   /// The leader's client address; empty: unknown.
   std::string leader_of(const std::string& topic, uint32_t partition) const;
   /// Refreshes what is known of the topic soon.
@@ -60,10 +61,11 @@ class Router {
 
   void refresh(Time now);
   void on_metadata(Time started, AnyReply reply);
+  void turn_from(const wire::MetadataAnswer& answer);
   bool brings_news(const wire::MetadataAnswer& answer) const;
   void absorb(const wire::MetadataAnswer& answer);
-  void absorb_topic(const wire::MetadataAnswer& answer, const wire::MetadataAnswer::Topic& topic);
-  void note_missing(const wire::MetadataAnswer& answer, const wire::MetadataAnswer::Topic& topic);
+  void absorb_topic(const wire::MetadataAnswer::Topic& topic);
+  void note_unknown(const wire::MetadataAnswer::Topic& topic);
   void settle_lookups(Time now);
   std::optional<Result<TopicRoute>> outcome(Time now, const Lookup& lookup) const;
 
@@ -71,11 +73,7 @@ class Router {
   RequestTable& requests_;
   Time now_;
   std::map<std::string, TopicRoute> topics_;
-  struct Missing {
-    std::set<BrokerId> told_by;
-    bool certain = false;  ///< by the catalog's leader, or by enough brokers
-  };
-  std::map<std::string, Missing> missing_;
+  std::set<std::string> missing_;
   std::map<BrokerId, std::string> addresses_;
   std::set<std::string> wanted_;
   bool asking_ = false;

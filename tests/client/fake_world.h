@@ -166,7 +166,7 @@ class FakeWorld {
   Time now{1'000'000};
   wire::MetadataAnswer metadata;
   bool mute_metadata = false;
-  strandlog::Code why_missing = strandlog::Code::kNotFound;  ///< told of topics that are not there
+  wire::WireError why_missing{strandlog::Code::kNotFound, "no such topic", {}, {}};
   int metadata_requests = 0;
   std::set<std::string> metadata_from;
   std::deque<Asked> inbox;
@@ -185,7 +185,7 @@ class FakeWorld {
       if (found) continue;
       wire::MetadataAnswer::Topic missing;
       missing.name = name;
-      missing.error = wire::WireError{why_missing, "no such topic", {}, {}};
+      missing.error = why_missing;
       out.topics.push_back(missing);
     }
     return out;

@@ -1,0 +1,40 @@
+// ConfirmedReads: requests that wait until this broker is known to lead the catalog still.
+#pragma once
+
+#include <functional>
+#include <map>
+
+#include "broker/context.h"
+
+namespace strandlog::broker {
+
+/// A read index of the catalog (Raft thesis 6.4). A leader that was deposed without knowing, or
+/// that has not applied all yet, would deny what another has made long ago.
+class ConfirmedReads {
+ public:
+  explicit ConfirmedReads(Context& context) : context_(context) {}
+
+  /// Runs `then` once a majority has said, after this call, that `catalog` leads, and all that was
+  /// committed before is applied; it answers `to`. Otherwise `to` is failed: kNotLeader or
+  /// kNoLeader, kTimeout at the deadline, kBusy when too many wait.
+  void wait(const ReplyTo& to, Replica& catalog, Time deadline, std::function<void()> then);
+
+  void on_read_index(const raft::ReadReady& ready);
+  void applied();  ///< the catalog has more
+  void expire();
+
+ private:
+  struct Waiting {
+    ReplyTo to;
+    GroupId group;  ///< the catalog's
+    Time deadline;
+    std::function<void()> then;
+    std::optional<Index> confirmed;  ///< what must be applied; none while nobody has answered
+  };
+
+  Context& context_;
+  uint64_t next_token_ = 0;
+  std::map<uint64_t, Waiting> waiting_;  ///< by token
+};
+
+}  // namespace strandlog::broker
