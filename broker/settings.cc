@@ -82,7 +82,8 @@ OptionTable daemon_options() {
        .fallback = "1s",
        .min = 50,
        .max = 600'000,
-       .help = "a journal write that takes longer costs this broker its leaderships"},
+       .help = "a journal write that takes longer costs this broker its leaderships; other work of "
+               "the disk: ten times as long"},
       {.name = "create.timeout",
        .type = OptionType::kDuration,
        .fallback = "10s",

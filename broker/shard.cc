@@ -32,7 +32,8 @@ Shard::Shard(const BrokerConfig& config, Self self, Clock& clock, Random& random
       keeper_(context_, state),
       produce_(context_),
       fetch_(context_),
-      admin_(context_, keeper_) {}
+      admin_(context_, keeper_),
+      patience_(config_.disk_stall_ms) {}
 
 Result<std::unique_ptr<Shard>> Shard::open(const BrokerConfig& config, StoreId store_id,
                                            Clock& clock, Random& random, store::Store& store,
@@ -201,10 +202,8 @@ void Shard::finish_disk() {
   store_.poll(store_events_);
   for (const store::StoreEvent& event : store_events_) {
     if (const auto* durable = std::get_if<store::RoundDurable>(&event)) {
-      metrics_.histograms["journal_write_us"].add(
-          writing_since_ ? static_cast<uint64_t>(context_.now.us - writing_since_->us) : 0);
-      writing_since_.reset();
-      stalled_ = false;
+      metrics_.histograms["journal_write_us"].add(static_cast<uint64_t>(
+          context_.now.us - patience_.owes_round_since().value_or(context_.now).us));
       replicas_.on_durable(*durable);
       founding_.on_durable();
     } else if (const auto* read = std::get_if<store::ReadDone>(&event)) {
@@ -229,18 +228,22 @@ void Shard::tick() {
     next_tick_ = context_.now.plus_ms(config_.tick_ms);
     replicas_.tick();
   }
-  bool late = writing_since_ && !is_mutant(Mutant::kStuckDiskKeepsLeading) &&
-              context_.now > writing_since_->plus_ms(config_.disk_stall_ms);
-  if (late && !stalled_) {
-    stalled_ = true;
-    mark<"broker: a stalled disk gives up leaderships">();
-    ++metrics_.counters["disk_stalls_total"];
-    LOG(kWarn, "the disk does not answer: giving up leaderships",
-        kv("limit_ms", config_.disk_stall_ms));
-    replicas_.step_down_all();
-  }
+  watch_disk();
   if (stop_deadline_) replicas_.hand_over();
   keeper_.tick(peers_);
+}
+
+// One that can still write but not read may be elected again: it steps down again.
+void Shard::watch_disk() {
+  bool over = patience_.is_over(context_.now) && !is_mutant(Mutant::kStuckDiskKeepsLeading);
+  bool news = over && !stalled_;
+  stalled_ = over;
+  if (over) replicas_.step_down_all();
+  if (!news) return;
+  mark<"broker: a stalled disk gives up leaderships">();
+  ++metrics_.counters["disk_stalls_total"];
+  LOG(kWarn, "the disk does not answer: giving up leaderships",
+      kv("limit_ms", config_.disk_stall_ms));
 }
 
 void Shard::settle() {
@@ -345,9 +348,8 @@ void Shard::keep_remembered_stores() {
 ClusterId Shard::cluster() const { return founding_.is_durable() ? context_.cluster : ClusterId{}; }
 
 void Shard::submit() {
-  if (!store_.dirty() || store_.writing()) return;
-  store_.submit();
-  writing_since_ = context_.now;
+  if (store_.dirty() && !store_.writing()) store_.submit();
+  patience_.look(context_.now, store_.disk_lanes());
 }
 
 void Shard::expire() {

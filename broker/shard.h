@@ -13,6 +13,7 @@
 #include "broker/catalog_keeper.h"
 #include "broker/config.h"
 #include "broker/context.h"
+#include "broker/disk_patience.h"
 #include "broker/fetch.h"
 #include "broker/founding.h"
 #include "broker/peers.h"
@@ -67,6 +68,7 @@ class Shard {
   void run_deferred();
   void act(const ReplicaEvent& event);
   void announce_leader(Uid uid);
+  void watch_disk();
   void begin_cluster();
   void join_cluster_if_founded();
   bool is_current_store(const wire::PeerMessage& message) const;
@@ -106,8 +108,8 @@ class Shard {
   size_t deferred_bytes_ = 0;
   std::vector<wire::LeaderNotice> notices_;
   Time next_tick_;
-  std::optional<Time> writing_since_;
-  bool stalled_ = false;
+  DiskPatience patience_;
+  bool stalled_ = false;  ///< said so; until the disk answers
   std::optional<Time> stop_deadline_;
   std::map<BrokerId, std::string> refusals_;  ///< last reason told per peer: said once
   bool rounds_to_keep_ = false;  ///< peers' durable rounds moved since they were journalled

@@ -43,10 +43,10 @@ ShardStore::ShardStore(const StoreOptions& options, Disk& disk, Random& random, 
       disk_(disk),
       random_(random),
       table_(chunk_bytes(options)),
-      journal_(disk, random,
+      journal_(disk_, random,
                {store, page_up(options.journal_file_bytes), options.journal_max_bytes}),
-      filer_(disk, filer_options(options)),
-      reads_(disk) {}
+      filer_(disk_, filer_options(options)),
+      reads_(disk_) {}
 
 Result<std::unique_ptr<Store>> Store::open(StoreOptions options, Disk& disk, Random& random,
                                            StoreId store) {

@@ -7,6 +7,7 @@
 #include <set>
 
 #include "store/checkpoint.h"
+#include "store/counting_disk.h"
 #include "store/journal.h"
 #include "store/recovery.h"
 #include "store/replica_table.h"
@@ -48,6 +49,7 @@ class ShardStore final : public Store {
   Result<bool> read(const ReadRequest& request, uint64_t ticket, ReadResult& result) override;
   std::optional<Term> term_at(Uid uid, Index index) const override;
   std::optional<Offset> next_offset_at(Uid uid, Index index) const override;
+  const DiskLanes& disk_lanes() const override { return disk_.lanes(); }
   Figures figures() const override;
 
  private:
@@ -101,7 +103,7 @@ class ShardStore final : public Store {
                                   uint64_t ticket);
 
   StoreOptions options_;
-  Disk& disk_;
+  CountingDisk disk_;
   Random& random_;
   ReplicaTable table_;
   Journal journal_;

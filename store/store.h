@@ -5,6 +5,7 @@
 // store/format.md.
 #pragma once
 
+#include <array>
 #include <map>
 #include <memory>
 #include <optional>
@@ -135,6 +136,12 @@ struct StoreFailed {  ///< a write or flush failed: the process must stop
 };
 using StoreEvent = std::variant<RoundDurable, ReadDone, ReplicaFault, StoreFailed>;
 
+/// What one lane of the disk was given and has not answered, and what it has answered ever.
+struct DiskLane {
+  uint64_t open = 0, answered = 0;
+};
+using DiskLanes = std::array<DiskLane, DiskOp::kLanes>;
+
 /// One shard's thread uses it. Nothing but open() blocks for longer than a metadata call: a new
 /// journal or segment file, the walk to a truncation inside a segment.
 class Store {
@@ -194,6 +201,7 @@ class Store {
   virtual std::optional<Offset> next_offset_at(Uid uid, Index index) const = 0;
 
   // ---- figures
+  virtual const DiskLanes& disk_lanes() const = 0;  ///< by DiskOp::Lane
   struct Figures {
     uint64_t rounds = 0, round_bytes = 0, journal_bytes = 0, unsegmented_bytes = 0,
              segment_bytes_written = 0, checkpoints = 0, tail_cache_bytes = 0, disk_reads = 0,

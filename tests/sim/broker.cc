@@ -124,6 +124,10 @@ void SimBroker::stall_disk(int64_t ms) {
   if (process_) process_->disk->stall_until(schedule_.now().plus_ms(ms));
 }
 
+void SimBroker::end_stall() {
+  if (process_) process_->disk->end_stall();
+}
+
 SimBroker::Directory SimBroker::backup() const {
   Directory copy = directory_;
   copy.disk.end_process(0);

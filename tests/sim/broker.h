@@ -65,6 +65,7 @@ class SimBroker {
   void pause();       ///< SIGSTOP
   void resume();
   void stall_disk(int64_t ms);
+  void end_stall();
 
   // ---- the directory; what changes it kills a process that still runs
   /// The files as they are at this moment, whether a process uses them or not.

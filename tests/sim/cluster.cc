@@ -145,6 +145,7 @@ void SimCluster::heal() {
   for (auto& broker : brokers_) {
     broker->resume();
     broker->disk().end_faults();
+    broker->end_stall();
   }
   run_ms(kCleanStopMs);
   for (auto& broker : brokers_) {

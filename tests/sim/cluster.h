@@ -94,6 +94,7 @@ class SimCluster {
   void add_broker(size_t number, const Options& options);
   std::map<GroupId, std::set<size_t>> holders_of_groups();
   std::set<size_t> draw_core(Dice& dice);
+  void leave_out(SimBroker& one, const std::set<size_t>& core, Dice& dice);
   void explain(const Place& where);
   bool all_replicas_equal() const;
   bool is_watched(const store::ReplicaSpec& replica, store::Life life) const;

@@ -8,6 +8,7 @@ namespace strandlog::sim {
 namespace {
 
 constexpr int64_t kProgressMs = 30'000;
+constexpr int64_t kForEverMs = 1'000'000;
 constexpr size_t kProbeBytes = 20;
 
 }  // namespace
@@ -70,6 +71,20 @@ void SimCluster::explain(const Place& where) {
   }
 }
 
+// It is dead, or is not heard, or its disk does not answer any more.
+void SimCluster::leave_out(SimBroker& one, const std::set<size_t>& core, Dice& dice) {
+  if (dice.percent(60)) {
+    note("without " + one.host());
+    one.kill();
+  } else if (dice.percent(50)) {
+    note("nobody hears " + one.host());
+    for (size_t member : core) network_.cut(one.host(), broker(member).host());
+  } else {
+    note(one.host() + " has no disk");
+    one.stall_disk(kForEverMs);
+  }
+}
+
 void SimCluster::go_on_with_a_core(Dice dice) {
   std::set<size_t> core = draw_core(dice);
   network_.heal_all();
@@ -78,13 +93,7 @@ void SimCluster::go_on_with_a_core(Dice dice) {
     SimBroker& one = broker(number);
     one.resume();
     one.disk().end_faults();
-    if (core.contains(number)) continue;
-    note("without " + one.host());
-    if (!dice.percent(30)) {
-      one.kill();
-      continue;
-    }
-    for (size_t member : core) network_.cut(one.host(), broker(member).host());
+    if (!core.contains(number)) leave_out(one, core, dice);
   }
   run_ms(5'000);  // clean stops come to their end
   for (size_t number : core) {

@@ -2,6 +2,9 @@
 #include "tests/sim/disk.h"
 
 namespace strandlog::sim {
+namespace {
+constexpr int64_t kLookMs = 20;  // whether a stall is over
+}  // namespace
 
 SimDisk::SimDisk(store::FakeDisk& disk, Schedule& schedule, Dice dice, DiskSpeed speed,
                  std::function<void()> wake)
@@ -36,7 +39,8 @@ void SimDisk::begin(size_t lane) {
 
 void SimDisk::finish(size_t lane) {
   if (schedule_.now() < stalled_until_) {
-    schedule_.at(stalled_until_, [this, lane, alive = alive_] {
+    Time again = std::min(stalled_until_, schedule_.now().plus_ms(kLookMs));
+    schedule_.at(again, [this, lane, alive = alive_] {
       if (*alive) finish(lane);
     });
     return;

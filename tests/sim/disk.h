@@ -28,6 +28,7 @@ class SimDisk : public store::ForwardingDisk {
 
   /// Whatever finishes next on the lanes, finishes no earlier.
   void stall_until(Time until) { stalled_until_ = std::max(stalled_until_, until); }
+  void end_stall() { stalled_until_ = {}; }
 
   void submit(DiskOp op) override;
   void poll(std::vector<DiskDone>& done) override { fake_.poll(done); }
