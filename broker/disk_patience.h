@@ -18,7 +18,7 @@ class DiskPatience {
 
   explicit DiskPatience(int64_t stall_ms) : stall_ms_(stall_ms) {}
 
-  /// Sees what the disk was given and what it has answered: once a turn, after both.
+  /// Sees what the disk has been given and has answered by now: after each.
   void look(Time now, const store::DiskLanes& lanes);
   /// One lane has had something to answer for longer than its limit, and has answered nothing.
   bool is_over(Time now) const;

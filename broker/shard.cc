@@ -235,6 +235,7 @@ void Shard::tick() {
 
 // One that can still write but not read may be elected again: it steps down again.
 void Shard::watch_disk() {
+  patience_.look(context_.now, store_.disk_lanes());
   bool over = patience_.is_over(context_.now) && !is_mutant(Mutant::kStuckDiskKeepsLeading);
   bool news = over && !stalled_;
   stalled_ = over;
