@@ -27,7 +27,7 @@ void Fetch::handle(const ReplyTo& to, const wire::FetchRequest& request, uint32_
         "a fetch names at most 4096 partitions, this one " + std::to_string(request.items.size()));
     return;
   }
-  if (fetches_.size() >= context_.config.max_pending_fetches) {
+  if (fetches_.size() >= context_.config.max_pending_fetches && !release_one()) {
     context_.fail(
         to, Code::kBusy,
         std::to_string(fetches_.size()) + " fetches wait already, the bound is reached: retry");
@@ -42,6 +42,18 @@ void Fetch::handle(const ReplyTo& to, const wire::FetchRequest& request, uint32_
   for (const auto& item : request.items) pending.items.emplace_back().asked = item;
   deadlines_.insert({pending.deadline, id});
   attempt(id);
+}
+
+// Answers the fetch that would be answered next, with nothing: who has waited longest makes room,
+// or a few that wait would starve all others.
+bool Fetch::release_one() {
+  auto next = std::find_if(deadlines_.begin(), deadlines_.end(), [&](const auto& deadline) {
+    auto fetch = fetches_.find(deadline.second);
+    return fetch != fetches_.end() && fetch->second.open_reads == 0;
+  });
+  if (next == deadlines_.end()) return false;
+  finish(next->second);
+  return true;
 }
 
 void Fetch::attempt(uint64_t id) {
@@ -125,7 +137,8 @@ bool Fetch::start_read(uint64_t id, size_t index, Replica& replica) {
   for (const Item& other : pending.items) taken += other.found.bytes + other.reading;
   if (taken > 0 && taken >= most) return true;
   uint64_t bytes = std::min<uint64_t>(item.asked.max_bytes, most - std::min(taken, most));
-  if (held_bytes_ + bytes > context_.config.max_fetch_bytes) {
+  // Not asked of the sum: a fetch longer than the bound would be told to retry for ever.
+  if (held_bytes_ >= context_.config.max_fetch_bytes) {
     item.error = wire::WireError{Code::kBusy,
                                  std::to_string(held_bytes_) +
                                      " bytes wait for disk reads already, the bound is " +

@@ -53,6 +53,7 @@ class Fetch {
     size_t item;
   };
 
+  bool release_one();
   void attempt(uint64_t id);
   /// Decides what can be read for one item now. True when it has something to answer with.
   bool look(uint64_t id, size_t index);

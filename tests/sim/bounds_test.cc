@@ -85,5 +85,35 @@ TEST_F(Bounds, AFollowerCatchesUpWithMoreThanMayWaitForTheJournal) {
   EXPECT_TRUE(all_acknowledged()) << "brokers 1 and 3 are a majority";
 }
 
+TEST_F(Bounds, AReadIsTakenThatAsksForMoreThanMayWaitForTheDisk) {
+  broker::BrokerConfig config;
+  config.max_fetch_bytes = 1;
+  config.store.tail_cache_bytes = 0;
+  SimCluster& cluster = live(config);
+  produce(kRecords);
+  ASSERT_TRUE(all_acknowledged());
+  client_->consume({{"t", 0}});
+  EXPECT_TRUE(cluster.wait_for(kWaitMs, [&] {
+    return cluster.history().runs.at({"t", 0}).back().size() == kRecords;
+  }));
+}
+
+// Clients that wait for records of a quiet partition answer each other's place.
+TEST_F(Bounds, FewFetchesThatMayWaitAreSharedByAllClients) {
+  broker::BrokerConfig config;
+  config.max_pending_fetches = 2;
+  SimCluster& cluster = live(config);
+  for (int i = 0; i < 5; ++i) cluster.add_client({}).consume({{"t", 0}});
+  cluster.run_ms(1'000);
+  produce(kRecords);
+  EXPECT_TRUE(all_acknowledged());
+  auto all_read = [&] {
+    const auto& runs = cluster.history().runs.at({"t", 0});
+    return std::all_of(runs.begin(), runs.end(),
+                       [](const sim::Run& run) { return run.size() == kRecords; });
+  };
+  EXPECT_TRUE(cluster.wait_for(kWaitMs, all_read));
+}
+
 }  // namespace
 }  // namespace strandlog::sim
