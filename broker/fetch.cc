@@ -12,6 +12,7 @@ namespace {
 constexpr uint32_t kMaxFetchBytes = 12u << 20;
 constexpr size_t kMaxJoinedBytes = 1u << 20;  // so that a joined piece fits into a frame
 constexpr size_t kMaxItems = 4096;
+constexpr int64_t kShortestWaitMs = 100;  // so that they do not chase each other away
 
 // Damage takes this replica out of service; the others have the record.
 wire::WireError why_unreadable(const Error& error) {
@@ -44,12 +45,13 @@ void Fetch::handle(const ReplyTo& to, const wire::FetchRequest& request, uint32_
   attempt(id);
 }
 
-// Answers the fetch that would be answered next, with nothing: who has waited longest makes room,
-// or a few that wait would starve all others.
+// Answers a fetch that has waited for a while, with nothing, to make room: a few that wait would
+// starve all others.
 bool Fetch::release_one() {
   auto next = std::find_if(deadlines_.begin(), deadlines_.end(), [&](const auto& deadline) {
     auto fetch = fetches_.find(deadline.second);
-    return fetch != fetches_.end() && fetch->second.open_reads == 0;
+    return fetch != fetches_.end() && fetch->second.open_reads == 0 &&
+           fetch->second.arrived.plus_ms(kShortestWaitMs) <= context_.now;
   });
   if (next == deadlines_.end()) return false;
   finish(next->second);
