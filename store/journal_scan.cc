@@ -70,6 +70,11 @@ void follow_chain(const RoundMap& rounds, JournalScan& scan) {
   scan.highest = rounds.rbegin()->first;
   std::vector<ChainLink>& chain = scan.chain;
   auto at = std::prev(rounds.end());
+  for (auto below = at; below != rounds.begin();) {
+    --below;
+    if (below->first <= at->second.fixed.previous) break;
+    scan.replaced.push_back(below->second);
+  }
   while (true) {
     chain.push_back({at->first, at->second});
     const RoundFixed& fixed = at->second.fixed;

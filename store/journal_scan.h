@@ -37,6 +37,9 @@ struct JournalScan {
   size_t files_in_use = 0;
   std::vector<ChainLink> chain;  ///< ascending; follows each head's `previous`, so rounds cut at
                                  ///< an earlier start are not in it
+  /// Rounds below the last one that follow the same one, newest first: those that were torn, and
+  /// those that a start wrote anew under a higher number. One of these counts if the last is torn.
+  std::vector<ScannedRound> replaced;
   bool reaches_first_round = false;  ///< chain.front() is the first round of the store's life, or
                                      ///< there is none
   RoundNumber highest;               ///< of any head seen, of rounds cut included

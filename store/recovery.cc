@@ -2,6 +2,7 @@
 #include "store/recovery.h"
 
 #include <algorithm>
+#include <cstring>
 
 #include "base/log.h"
 #include "base/mark.h"
@@ -36,7 +37,9 @@ class Recovery {
   };
 
   Result<void> judge_last_round();
+  Result<bool> is_whole(const ScannedRound& round);
   Result<void> find_images();
+  void give_up_last_image();
   Result<void> choose_start();
   Result<void> load_image(const Image& image);
   void load_image_replica(const Item& item, const RoundFixed& fixed, ByteView bytes);
@@ -44,6 +47,7 @@ class Recovery {
   Result<std::vector<RepeatedItem>> told_after(size_t link);
   Result<void> relieve_memory();
   Result<void> hand_over();
+  Result<void> write_last_anew(JournalEnd& end);
   /// kCorruption when the head's lists are damaged.
   Result<Loaded> load(const ScannedRound& round);
   Error untrusted(const std::string& why) const {
@@ -63,6 +67,7 @@ class Recovery {
   std::optional<RoundHead> cut_;        ///< the torn round, when its lists are whole
   std::optional<ScannedRound> cut_at_;  ///< and where it is
   std::vector<Image> images_;           ///< newest first
+  bool keeps_last_ = false;             ///< the only base image is in the last round
   std::vector<RepeatedItem> last_items_;
   Recovered recovered_;
 };
@@ -73,10 +78,38 @@ Result<Recovery::Loaded> Recovery::load(const ScannedRound& round) {
   return Loaded{std::move(head), bytes};
 }
 
-bool is_whole(const RoundHead& head, ByteView bytes) {
+bool are_whole(const RoundHead& head, ByteView bytes) {
   return bytes.size() == head.fixed.total_bytes &&
          std::all_of(head.items.begin(), head.items.end(),
                      [&](const Item& item) { return item_is_whole(item, head.fixed, bytes); });
+}
+
+Result<bool> Recovery::is_whole(const ScannedRound& round) {
+  auto loaded = load(round);
+  if (!loaded.ok() && loaded.error().code != Code::kCorruption) return loaded.error();
+  return loaded.ok() && are_whole(loaded->head, loaded->bytes);
+}
+
+// A boot and a seal say nothing to a later start, and a base image can be taken again.
+bool is_worth_repeating(const Item& item) {
+  bool is_image = item.kind == ItemKind::kImageBegin || item.kind == ItemKind::kImageReplica ||
+                  item.kind == ItemKind::kImageNote;
+  return !is_image && item.kind != ItemKind::kBoot && item.kind != ItemKind::kSeal;
+}
+
+RoundContent content_of(const RoundHead& head, ByteView bytes) {
+  RoundContent content;
+  for (const Item& item : head.items) {
+    if (!is_worth_repeating(item)) continue;
+    content.items.push_back(item);
+    content.payload_bytes = std::max(content.payload_bytes, uint64_t{item.position} + item.bytes);
+  }
+  if (content.payload_bytes == 0) return content;
+  auto memory = std::make_shared<Pages>(page_up(content.payload_bytes));
+  std::memset(memory->data(), 0, memory->size());
+  std::memcpy(memory->data(), bytes.data() + head.fixed.payload_at, content.payload_bytes);
+  content.payload.emplace_back(memory, ByteView(memory->data(), memory->size()));
+  return content;
 }
 
 // The one round that may be torn is the last: a round is submitted only when the one before it is
@@ -86,13 +119,20 @@ Result<void> Recovery::judge_last_round() {
   const ScannedRound& last = *scan_.chain.back().found;
   auto loaded = load(last);
   if (!loaded.ok() && loaded.error().code != Code::kCorruption) return loaded.error();
-  if (loaded.ok() && is_whole(loaded->head, loaded->bytes)) return {};
+  if (loaded.ok() && are_whole(loaded->head, loaded->bytes)) return {};
   mark<"store: a torn round is cut">();
   LOG(kInfo, "torn journal round cut", kv("round", last.fixed.number),
       kv("bytes", last.fixed.total_bytes));
   if (loaded.ok()) cut_ = std::move(loaded->head);
   cut_at_ = last;
   scan_.chain.pop_back();
+  for (const ScannedRound& replaced : scan_.replaced) {
+    ASSIGN(bool whole, is_whole(replaced));
+    if (!whole) continue;
+    mark<"store: a torn repetition leaves the round it repeats">();
+    scan_.chain.push_back({replaced.fixed.number, replaced});
+    break;
+  }
   return {};
 }
 
@@ -108,7 +148,7 @@ Result<void> Recovery::find_images() {
       if (item.kind != ItemKind::kImageBegin) continue;
       RoundNumber shows{item.first.value};
       if (shows >= round->fixed.number) continue;  // none shows what comes after it
-      images_.push_back({link, shows, is_whole(loaded->head, loaded->bytes)});
+      images_.push_back({link, shows, are_whole(loaded->head, loaded->bytes)});
       if (images_.back().whole) ++whole;
     }
   }
@@ -144,6 +184,17 @@ Result<void> Recovery::load_image(const Image& image) {
   return {};
 }
 
+// The last round is written anew without its base image, if a later start can do without: from the
+// image before it, or from the first round on.
+void Recovery::give_up_last_image() {
+  bool others = recovered_.older_image.value > 0;
+  if (others || (scan_.reaches_first_round && scan_.chain.size() > 1)) {
+    recovered_.newest_image = std::exchange(recovered_.older_image, RoundNumber{});
+  } else {
+    keeps_last_ = true;
+  }
+}
+
 // Best first: the newest whole image; the whole life of the store; an image with damaged parts.
 Result<void> Recovery::choose_start() {
   TRY(find_images());
@@ -163,6 +214,7 @@ Result<void> Recovery::choose_start() {
   }
   if (!newest) return redo_from(RoundNumber{0});
   recovered_.newest_image = newest->shows;
+  if (newest->link + 1 == scan_.chain.size()) give_up_last_image();
   TRY(load_image(*newest));
   return redo_from(newest->shows);
 }
@@ -272,7 +324,21 @@ Result<void> Recovery::hand_over() {
   if (!chain.empty()) end.last = chain.back().number;
   if (chain.size() > 1) end.before_last = chain[chain.size() - 2].number;
   end.last_items = std::move(last_items_);
+  TRY(write_last_anew(end));
   journal_.adopt(scan_, std::move(end));
+  return {};
+}
+
+// The next round follows the one before the last, and tells of that.
+Result<void> Recovery::write_last_anew(JournalEnd& end) {
+  if (keeps_last_ || scan_.chain.empty() || !scan_.chain.back().found) return {};
+  auto loaded = load(*scan_.chain.back().found);
+  if (!loaded.ok() && loaded.error().code != Code::kCorruption) return loaded.error();
+  if (!loaded.ok() || !are_whole(loaded->head, loaded->bytes)) return {};
+  recovered_.last_round = content_of(loaded->head, loaded->bytes);
+  end.last = loaded->head.fixed.previous;
+  end.before_last = loaded->head.fixed.before_previous;
+  end.last_items = std::move(loaded->head.repeat);
   return {};
 }
 

@@ -13,11 +13,18 @@ struct Recovered {
   RoundNumber newest_image;        ///< what the newest whole base image shows; 0: there is none
   RoundNumber older_image;         ///< what the one before it shows
   uint64_t bytes_after_image = 0;  ///< of rounds since then
+  /// What the boot round must hold besides the boot: the last round, which it takes the place of.
+  /// Empty when that has nothing, or cannot be written anew.
+  RoundContent last_round;
 };
 
 /// Finds the journal's end, judges its last round, restores `table` and points `journal` behind the
-/// last round. Blocks; flushes what it read, so that nothing restored can vanish later. kCorruption
-/// when the journal as a whole cannot be trusted.
+/// last round. Blocks; flushes what it read. kCorruption when the journal as a whole cannot be
+/// trusted.
+///
+/// The flush of the last round may have failed and been forgotten: then what is read here would
+/// vanish with the power. So the journal goes on as if that round were not there, and the next one
+/// must hold `last_round`.
 ///
 /// A round is torn, and cut, only if no higher round head exists anywhere in the journal. Any other
 /// damage was durable once: the replicas it names are out of service, the others are whole.

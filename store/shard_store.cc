@@ -74,16 +74,16 @@ Result<void> ShardStore::start() {
   filer_.set_boot_epoch(boot_epoch_);
   reads_.set_boot_epoch(boot_epoch_);
   measure_free_space();
-  TRY(write_boot_round());
+  sealed_ = recovered.last_round.items.empty();
+  TRY(write_boot_round(std::move(recovered.last_round)));
   measure_free_space();
   keep_spare_files();
   return {};
 }
 
 // Nothing of this start may be announced before this round is durable.
-Result<void> ShardStore::write_boot_round() {
+Result<void> ShardStore::write_boot_round(RoundContent content) {
   Item boot{.kind = ItemKind::kBoot, .first = Index{boot_epoch_.value}, .extra = boot_id_.value};
-  RoundContent content;
   content.items.push_back(boot);
   ASSIGN(RoundWrite write, journal_.place(std::move(content)));
   uint64_t position = write.position;

@@ -90,8 +90,8 @@ class FakeDisk : public Disk {
 
   // ---- faults
   void fail_write(uint64_t nth) { fail_write_ = nth; }  ///< 1: the next one fails with kIo
-  /// Nothing becomes durable by it. `forgets`: nor by later flushes of the same process, until it
-  /// is written again, as on systems that count as clean what they could not write.
+  /// Nothing becomes durable by it. `forgets`: nor by later flushes, until it is written again, as
+  /// on systems that count as clean what they could not write.
   void fail_flush(uint64_t nth, bool forgets = false) {
     fail_flush_ = nth;
     flush_forgets_ = forgets;

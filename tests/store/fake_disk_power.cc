@@ -109,11 +109,7 @@ void FakeDisk::end_process(uint64_t seed) {
   crash_lane(DiskOp::Lane::kJournal, dice, false);
   crash_lane(DiskOp::Lane::kBackground, dice, false);
   forget_faults();
-  for (auto& [id, file] : files_) {
-    file.handles = 0;
-    std::move(file.forgotten.begin(), file.forgotten.end(), std::back_inserter(file.dirty));
-    file.forgotten.clear();
-  }
+  for (auto& [id, file] : files_) file.handles = 0;
   forget_process();
 }
 

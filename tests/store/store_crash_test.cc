@@ -159,5 +159,88 @@ TEST(StoreCrash, KeepsWholeRoundsWhenOperationsFinishLate) {
   crash_everywhere(plan);
 }
 
+// A start writes too: it may be cut short at each of its own operations, after a power cut or after
+// the process alone ended.
+void cut_a_start_short(const CrashPlan& plan, const ModelledStore& before, const FakeDisk& image,
+                       bool power_was_cut, uint64_t seed) {
+  for (uint64_t k = 0;; ++k) {
+    SCOPED_TRACE("a start ends after " + std::to_string(k) + " operations");
+    FakeDisk disk = image;
+    if (power_was_cut) {
+      disk.crash(seed);
+    } else {
+      disk.end_process(seed);
+    }
+    Dice random(seed + 1000);
+    disk.stop_after(k);
+    bool ended_well = Store::open(plan.options, disk, random, test_store_id()).ok();
+    disk.crash(seed + k);
+    auto store = Store::open(plan.options, disk, random, test_store_id());
+    ASSERT_TRUE(store.ok()) << store.error().text;
+    for (const auto& [uid, state] : (*store)->replicas()) {
+      EXPECT_FALSE(state.fault) << uid.value << ": " << *state.fault;
+    }
+    expect_valid_logs(**store);
+    expect_some_round(before, model_of(**store), before.durable);
+    if (ended_well || testing::Test::HasFailure()) return;
+  }
+}
+
+TEST(StoreCrash, KeepsWholeRoundsWhenStartsAreCutShort) {
+  CrashPlan plan = tiny(6);
+  uint64_t operations = operations_of(plan);
+  for (uint64_t k = 10; k <= operations; k += 11) {
+    FakeDisk disk;
+    ModelledStore before(disk, plan.options);
+    disk.stop_after(k);
+    run_workload(before, plan.workload_seed, plan.rounds, plan.max_body);
+    if (before.after.empty()) before.after[0] = {};
+    for (bool power_was_cut : {true, false}) {
+      SCOPED_TRACE("the workload ends after " + std::to_string(k) + " operations, " +
+                   (power_was_cut ? "with the power" : "alone"));
+      cut_a_start_short(plan, before, disk, power_was_cut, k);
+      if (testing::Test::HasFailure()) return;
+    }
+  }
+}
+
+// The system counts as clean what it could not write: a start reads it, and no flush will save it.
+void forget_a_flush(const CrashPlan& plan, uint64_t nth) {
+  FakeDisk disk;
+  ModelledStore before(disk, plan.options);
+  disk.fail_flush(nth, true);
+  run_workload(before, plan.workload_seed, plan.rounds, plan.max_body);
+  before.close();
+  disk.end_process(nth);
+  ModelledStore again(disk, plan.options);
+  {
+    Dice random(nth);
+    auto looked = Store::open(plan.options, disk, random, test_store_id());
+    ASSERT_TRUE(looked.ok()) << looked.error().text;
+    again.model = model_of(**looked);
+    expect_some_round(before, again.model, before.durable);
+  }
+  disk.end_process(nth);
+  ASSERT_TRUE(again.open(nth).ok());
+  go_on(again);
+  disk.lose_unflushed();
+  Dice random(nth);
+  auto last = Store::open(plan.options, disk, random, test_store_id());
+  ASSERT_TRUE(last.ok()) << last.error().text;
+  for (const auto& [uid, state] : (*last)->replicas()) {
+    EXPECT_FALSE(state.fault) << uid.value << ": " << *state.fault;
+  }
+  EXPECT_TRUE(model_of(**last) == again.model) << "what was reported durable is lost";
+}
+
+TEST(StoreCrash, KeepsWholeRoundsWhenAFlushIsForgotten) {
+  CrashPlan plan = tiny(7);
+  for (uint64_t nth = 5; nth <= 60; nth += 3) {
+    SCOPED_TRACE("flush " + std::to_string(nth));
+    forget_a_flush(plan, nth);
+    if (testing::Test::HasFailure()) return;
+  }
+}
+
 }  // namespace
 }  // namespace strandlog::store
