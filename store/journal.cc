@@ -68,7 +68,21 @@ void Journal::adopt(const JournalScan& scan, JournalEnd end) {
   // The file used last goes on even when it holds nothing but a round that was cut: in any other
   // order of use that round would seem to come after the next one.
   active_ = files_[scan.files_in_use - 1].get();
-  position_ = end.file + 1 == scan.files_in_use ? end.position : kJournalHeaderBytes;
+  bool goes_on = end.file + 1 == scan.files_in_use;
+  position_ = goes_on ? end.position : kJournalHeaderBytes;
+  if (!goes_on || !end.header_is_sure) unsure_header_ = scan.files[scan.files_in_use - 1].header;
+}
+
+Result<void> Journal::make_header_sure() {
+  if (!unsure_header_) return {};
+  Pages pages(kJournalHeaderBytes);
+  encode_journal_header(*unsure_header_, pages.view());
+  for (uint64_t copy = 0; copy < kJournalHeaderBytes; copy += kPageBytes) {
+    TRY(disk_.write(active_->handle, copy, pages.view().subspan(copy, kPageBytes)));
+    TRY(disk_.flush(active_->handle));
+  }
+  unsure_header_.reset();
+  return {};
 }
 
 Result<std::unique_ptr<Journal::File>> Journal::open_file(uint64_t bytes) {

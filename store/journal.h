@@ -43,6 +43,7 @@ struct JournalEnd {
   std::vector<RepeatedItem> last_items;
   size_t file = 0;                          ///< in JournalScan::files
   uint64_t position = kJournalHeaderBytes;  ///< behind the last round
+  bool header_is_sure = false;              ///< durable: a round before the last vouches for it
 };
 
 /// One shard's thread. At most one round may be under way at a time.
@@ -60,6 +61,10 @@ class Journal {
     boot_epoch_ = epoch;
     next_ticket_ = (epoch.value & 0xffffff) << 32 | 1;
   }
+
+  /// Before the first round of a start: writes the header of the file that goes on anew if nobody
+  /// knows that it is durable; one copy after the other, so that one is always whole. Blocks.
+  Result<void> make_header_sure();
 
   /// The number the next round will have.
   RoundNumber next_number() const { return next_; }
@@ -120,6 +125,7 @@ class Journal {
   File* active_ = nullptr;
   uint64_t position_ = 0;    ///< of the next round in the active file
   bool header_due_ = false;  ///< the active file's header goes with its first round
+  std::optional<JournalFileHeader> unsure_header_;  ///< of the active file
   uint64_t next_sequence_ = 1;
   uint64_t next_name_ = 1;
   uint64_t bytes_ = 0;

@@ -47,6 +47,7 @@ class Recovery {
   Result<std::vector<RepeatedItem>> told_after(size_t link);
   Result<void> relieve_memory();
   Result<void> hand_over();
+  bool is_header_sure(const JournalEnd& end) const;
   Result<void> write_last_anew(JournalEnd& end);
   /// kCorruption when the head's lists are damaged.
   Result<Loaded> load(const ScannedRound& round);
@@ -308,6 +309,7 @@ Result<void> Recovery::hand_over() {
     recovered_.highest_epoch = std::max(recovered_.highest_epoch, file.header->boot_epoch);
     TRY(disk_.flush(file.handle));
   }
+  TRY(disk_.flush_directory(kJournalDirectory));  // the last start may have ended before it did
   JournalEnd end;
   const std::vector<ChainLink>& chain = scan_.chain;
   for (const ChainLink& link : chain) {
@@ -324,9 +326,20 @@ Result<void> Recovery::hand_over() {
   if (!chain.empty()) end.last = chain.back().number;
   if (chain.size() > 1) end.before_last = chain[chain.size() - 2].number;
   end.last_items = std::move(last_items_);
+  end.header_is_sure = is_header_sure(end);
   TRY(write_last_anew(end));
   journal_.adopt(scan_, std::move(end));
   return {};
+}
+
+// A file's header was flushed with its first round: if that is the last one, the same is to be said
+// of both.
+bool Recovery::is_header_sure(const JournalEnd& end) const {
+  const std::vector<ChainLink>& chain = scan_.chain;
+  if (chain.empty()) return false;
+  return std::any_of(chain.begin(), chain.end() - 1, [&](const ChainLink& link) {
+    return link.found && link.found->file == end.file;
+  });
 }
 
 // The next round follows the one before the last, and tells of that.

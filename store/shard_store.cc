@@ -85,6 +85,7 @@ Result<void> ShardStore::start() {
 Result<void> ShardStore::write_boot_round(RoundContent content) {
   Item boot{.kind = ItemKind::kBoot, .first = Index{boot_epoch_.value}, .extra = boot_id_.value};
   content.items.push_back(boot);
+  TRY(journal_.make_header_sure());
   ASSIGN(RoundWrite write, journal_.place(std::move(content)));
   uint64_t position = write.position;
   for (const Bytes& piece : write.pieces) {
