@@ -26,8 +26,10 @@ struct GroupConfig {
   /// Silence before a campaign: between 1x and 2x of this; up to 5x longer after terms without a
   /// leader, so that elections end on disks that write slower than this.
   uint32_t election_ticks = 20;
-  uint32_t heartbeat_ticks = 2;          ///< a leader's silence at most, unless quiet
-  uint64_t window_bytes = 8u << 20;      ///< per follower: sent and not yet answered
+  uint32_t heartbeat_ticks = 2;  ///< a leader's silence at most, unless quiet
+  /// Per follower: from here on, sent and not yet answered, it is sent nothing more. The append
+  /// that gets there may go beyond by its own length.
+  uint64_t window_bytes = 8u << 20;
   uint64_t max_append_bytes = 1u << 20;  ///< one Send asks for at most this much
 };
 

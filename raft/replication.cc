@@ -33,13 +33,14 @@ void Group::Impl::fill_send(Leader& leader, Uid to, Progress& progress) {
   if (!progress.may_send(config_.window_bytes)) return;
   // Empty appends are enough to find a replica that does not exist yet on a broker that is up.
   if (progress.silent_ticks >= config_.election_ticks) return;
-  const uint64_t room = config_.window_bytes - progress.unanswered_bytes();
+  // Not cut to what is left of the window: crumbs cost a read and a message like whole appends, and
+  // a follower that gets one entry per round trip may fall behind for good.
   const Send send{.to = to,
                   .term = term(),
                   .prev = prev,
                   .prev_term = *log_.term_at(prev),
                   .last = log_.last(),
-                  .max_bytes = std::min(config_.max_append_bytes, room),
+                  .max_bytes = config_.max_append_bytes,
                   .commit = commit_,
                   .read_round = leader.read_round};
   progress.ask(send);

@@ -139,29 +139,38 @@ TEST(GroupSend, CommitNoticeWaitsForAnswersUnderWay) {
   EXPECT_THAT(group.accept(2, 3, 1), ElementsAre("1->2 t1 append prev=3/1 last=3 commit=3"));
 }
 
-TEST(GroupSend, StreamsWithinTheWindow) {
+TEST(GroupSend, StreamsUntilTheWindowIsFull) {
   GroupTester group({});
   group.elect();
   group.accept(2, 1);
   for (int i = 0; i < 30; ++i) ASSERT_TRUE(group.group.propose().ok());
   EXPECT_THAT(group.take(), Contains("send ->2 t1 prev=1/0 last=31 commit=1").Times(0));
-  ASSERT_EQ(group.out.sends.size(), 1u);
-  EXPECT_EQ(group.out.sends.front().max_bytes, 400u);
-
-  group.group.sent(Uid{2}, Index{11}, 400);
-  group.take();
-  ASSERT_EQ(group.out.sends.size(), 1u);
-  EXPECT_EQ(group.out.sends.front().prev, Index{11});
-  group.group.sent(Uid{2}, Index{21}, 400);
-  group.take();
-  ASSERT_EQ(group.out.sends.size(), 1u);
-  EXPECT_EQ(group.out.sends.front().max_bytes, 200u);
-  group.group.sent(Uid{2}, Index{26}, 200);
-  group.take();
+  for (uint64_t last : {11, 21, 26}) {
+    ASSERT_EQ(group.out.sends.size(), 1u);
+    group.group.sent(Uid{2}, Index{last}, last == 26 ? 200 : 400);
+    group.take();
+  }
   EXPECT_TRUE(group.out.sends.empty());
 
   group.accept(2, 11);
   EXPECT_EQ(group.out.sends.size(), 1u);
+}
+
+TEST(GroupSend, AnAppendIsNotCutToWhatIsLeftOfTheWindow) {
+  GroupTester group({});
+  group.elect();
+  group.accept(2, 1);
+  for (int i = 0; i < 30; ++i) ASSERT_TRUE(group.group.propose().ok());
+  group.take();
+  group.group.sent(Uid{2}, Index{11}, 400);
+  group.take();
+  group.group.sent(Uid{2}, Index{21}, 400);
+  group.take();
+  group.group.sent(Uid{2}, Index{26}, 199);
+  group.take();
+
+  ASSERT_EQ(group.out.sends.size(), 1u) << "one byte is left of 1000";
+  EXPECT_EQ(group.out.sends.front().max_bytes, 400u);
 }
 
 TEST(GroupSend, RefusedAppendFallsBackToTheHint) {  // case 5
