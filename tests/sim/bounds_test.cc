@@ -115,5 +115,24 @@ TEST_F(Bounds, FewFetchesThatMayWaitAreSharedByAllClients) {
   EXPECT_TRUE(cluster.wait_for(kWaitMs, all_read));
 }
 
+// Round trips are long, so that one entry in each is not enough.
+TEST_F(Bounds, AFollowerCatchesUpByWholeAppendsThroughAWindowOfOneByte) {
+  broker::BrokerConfig config;
+  config.replication_window_bytes = 1;
+  SimCluster& cluster = live(config);
+  cluster.broker(3).kill();
+  for (size_t i = 0; i < 4 * kRecords; ++i) {
+    produce(1);
+    cluster.run_ms(20);
+  }
+  ASSERT_TRUE(all_acknowledged());
+  cluster.network().weather().extra_latency_us = kWaitMs * 1000 / kRecords / 2;
+  ASSERT_TRUE(cluster.broker(3).start());
+  cluster.run_ms(5'000);
+  cluster.broker(2).kill();
+  produce(1);
+  EXPECT_TRUE(all_acknowledged()) << "brokers 1 and 3 are a majority";
+}
+
 }  // namespace
 }  // namespace strandlog::sim
