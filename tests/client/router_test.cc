@@ -237,6 +237,19 @@ TEST(RequestTable, FailsAtOnceWhatWasOutWhenTheLinkGoesDown) {
   EXPECT_EQ(reply->failure->written, Written::kMaybe);
 }
 
+// A partition without a majority would otherwise take the others of its request along: their
+// acknowledgements would come too late, and their records be sent again.
+TEST(RequestTable, TellsTheBrokerToAnswerBeforeNobodyListens) {
+  FakeWorld world;
+  world.core.requests().send(world.now,
+                             {address_of(1), wire::StatusRequest{}, {}, world.now.plus_ms(5'000)},
+                             [](Reply) {});
+  world.settle();
+  ASSERT_EQ(world.inbox.size(), 1u);
+  EXPECT_LE(world.inbox[0].request.deadline_ms, 4'500u);
+  EXPECT_GE(world.inbox[0].request.deadline_ms, 4'000u);
+}
+
 TEST(RequestTable, NeverSentMeansNotWritten) {
   FakeWorld world;
   world.net.absent = {address_of(1)};
