@@ -47,6 +47,7 @@ Result<std::unique_ptr<Shard>> Shard::open(const BrokerConfig& config, StoreId s
   shard->context_.now = clock.now();
   shard->context_.wall_ms = clock.wall_ms();
   shard->next_tick_ = shard->context_.now;
+  shard->worth_telling_ = self.boot_round;
   if (!shard->founding_.restore()) {
     return Error{Code::kCorruption, "the founding document in the journal cannot be read"};
   }
@@ -204,6 +205,7 @@ void Shard::finish_disk() {
     if (const auto* durable = std::get_if<store::RoundDurable>(&event)) {
       metrics_.histograms["journal_write_us"].add(static_cast<uint64_t>(
           context_.now.us - patience_.owes_round_since().value_or(context_.now).us));
+      if (!durable->touched.empty()) worth_telling_ = durable->round;
       replicas_.on_durable(*durable);
       founding_.on_durable();
     } else if (const auto* read = std::get_if<store::ReadDone>(&event)) {
@@ -321,7 +323,7 @@ void Shard::send() {
   keep_remembered_stores();
   Peers::Announcement announcement;
   announcement.cluster = context_.cluster;
-  announcement.durable_round = store_.durable();
+  announcement.durable_round = worth_telling_;
   announcement.leaderships_lost = replicas_.leaderships_lost();
   announcement.founding = context_.founding;
   if (context_.founding == wire::FoundingState::kFounded)
@@ -334,12 +336,13 @@ void Shard::send() {
   metrics_.counters["peer_messages_dropped_total"] = peers_.dropped();
 }
 
-// A new boot is worth a round of its own; durable rounds go along with the next one, at most once a
-// second: a copy restored from an older day is older than that.
+// A new boot at once; durable rounds at most once a second. What is kept here is not worth telling
+// the others, or each note would be answered by theirs for ever.
 void Shard::keep_remembered_stores() {
   Peers::Changed changed = peers_.take_remembered_changed();
   rounds_to_keep_ |= changed == Peers::Changed::kRounds;
-  bool due = rounds_to_keep_ && store_.dirty() && context_.now >= keep_rounds_at_;
+  bool fits = store_.dirty() || !store_.writing();
+  bool due = rounds_to_keep_ && fits && context_.now >= keep_rounds_at_;
   if (changed != Peers::Changed::kBoot && !due) return;
   store_.put_note(kRememberedNote, wire::encode(peers_.remembered()));
   rounds_to_keep_ = false;

@@ -112,6 +112,7 @@ class Shard {
   bool stalled_ = false;  ///< said so; until the disk answers
   std::optional<Time> stop_deadline_;
   std::map<BrokerId, std::string> refusals_;  ///< last reason told per peer: said once
+  RoundNumber worth_telling_;    ///< the last durable round that held something of a replica
   bool rounds_to_keep_ = false;  ///< peers' durable rounds moved since they were journalled
   Time keep_rounds_at_;
   Time announce_again_at_;

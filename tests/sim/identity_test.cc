@@ -65,8 +65,7 @@ Violations an_older_copy_is_restored(int starts_between) {
   SimBroker& broker = story.cluster.broker(restored);
   SimBroker::Directory backup = broker.backup();
   story.send(0, 20);
-  story.wait_ms(2'000);  // everybody hears how far everybody is …
-  story.send(0, 1);      // … and keeps it with its next round
+  story.wait_ms(2'000);  // everybody hears how far everybody is, and keeps it, without any more work
   for (int i = 0; i < starts_between; ++i) {
     story.kill(restored);
     story.start(restored);
@@ -93,6 +92,24 @@ TEST(Identity, AnOlderCopyOfAStoreIsRefused) {
     tell([&] { return an_older_copy_is_restored(starts_between); });
   }
 }
+
+// What brokers keep of each other is told to nobody, so that they do not answer each other for ever.
+Violations nobody_does_anything() {
+  Story story;
+  story.send(0, 20);
+  auto rounds = [&] {
+    uint64_t sum = 0;
+    for (const auto& broker : story.cluster.brokers()) sum += broker->store().figures().rounds;
+    return sum;
+  };
+  story.wait_ms(10'000);
+  uint64_t before = rounds();
+  story.wait_ms(60'000);
+  story.expect(rounds() == before, "idle brokers write");
+  return story.end();
+}
+
+TEST(Identity, IdleBrokersKeepWhatTheyHeardAndThenWriteNothing) { tell(nobody_does_anything); }
 
 // ------------------------------------------------------------------------------------ twice there
 
