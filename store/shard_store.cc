@@ -61,6 +61,7 @@ Result<void> ShardStore::start() {
   ASSIGN(Recovered recovered, recover(disk_, journal_.store(), table_, journal_, limits));
   newest_image_ = recovered.newest_image;
   older_image_ = recovered.older_image;
+  journal_.release(older_image_);  // or each start would take a file more than it gives back
   bytes_since_checkpoint_ = recovered.bytes_after_image;
   for (const auto& [uid, log] : table_.logs) {
     appended_bytes_ += log.unfiled_bytes();

@@ -86,6 +86,18 @@ TEST(StoreSegments, LetTheJournalRecycleItsFiles) {
   EXPECT_TRUE(model_of(f.store()) == f.modelled.model);
 }
 
+// A start once took every file that had ever been used for one in use.
+TEST(StoreSegments, LetTheJournalRecycleItsFilesAfterEachStart) {
+  Filled f(200);
+  for (uint64_t start = 0; start < 20; ++start) {
+    f.modelled.close();
+    ASSERT_TRUE(f.modelled.open(4 + start).ok());
+    for (int round = 0; round < 5; ++round) f.fill();
+    EXPECT_LE(f.store().figures().journal_bytes, 512u << 10) << "after start " << start;
+  }
+  EXPECT_TRUE(model_of(f.store()) == f.modelled.model);
+}
+
 TEST(StoreSegments, RefuseAppendsWhileTheyLagBehindAFullJournal) {
   Filled f(10);
   f.disk.hold(DiskOp::Lane::kBackground);
