@@ -276,8 +276,10 @@ void Fetch::finish(uint64_t id) {
     if (Replica* replica = context_.replicas.find(item.uid)) {
       out.high_watermark = out.stable_end = replica->high_watermark;
       out.log_start = context_.store.replicas().at(item.uid).start.offset;
+    } else if (!out.error) {  // deleted while others of this fetch were read
+      out.error = context_.leading(item.asked.where).error;
     }
-    if (!item.error && frames.size() + item.found.pieces.size() <= wire::kMaxBlobFrames) {
+    if (!out.error && frames.size() + item.found.pieces.size() <= wire::kMaxBlobFrames) {
       out.frames = static_cast<uint32_t>(item.found.pieces.size());
       for (Bytes& piece : item.found.pieces) frames.push_back(std::move(piece));
       context_.metrics.counters["fetch_bytes_total"] += item.found.bytes;
@@ -342,6 +344,7 @@ void Fetch::expire() {
     // With a disk read under way the answer follows it; its deadline is the client's own.
     if (fetch->second.open_reads == 0) finish(id);
   }
+  told_pending_ = fetches_.size();
 }
 
 Time Fetch::next_deadline() const {

@@ -12,7 +12,10 @@ namespace strandlog::broker {
 
 class Fetch {
  public:
-  explicit Fetch(Context& context) : context_(context) {}
+  explicit Fetch(Context& context)
+      : context_(context),
+        told_pending_(context.metrics.counters["pending_fetches"]),
+        held_bytes_(context.metrics.counters["fetch_held_bytes"]) {}
 
   void handle(const ReplyTo& to, const wire::FetchRequest& request, uint32_t deadline_ms);
   void handle(const ReplyTo& to, const wire::ListOffsetsRequest& request, uint32_t deadline_ms);
@@ -68,7 +71,8 @@ class Fetch {
   void finish_list(uint64_t id);
 
   Context& context_;
-  uint64_t held_bytes_ = 0;  ///< found for fetches not answered yet
+  uint64_t& told_pending_;  ///< as of the last turn
+  uint64_t& held_bytes_;    ///< found for fetches not answered yet
   uint64_t next_id_ = 0;
   uint64_t next_ticket_ = 0;
   uint64_t next_token_ = 0;
