@@ -221,7 +221,10 @@ void SimCluster::judge() {
   if (violations_.empty()) {
     for (const std::string& broken : check(history_)) violated(broken);
   }
-  for (const std::string& seen : watch_.violations()) violated(seen);
+  for (const auto* seen : {&watch_.violations(), &watch_.told().violations(),
+                           &watch_.registry().violations()}) {
+    for (const std::string& broken : *seen) violated(broken);
+  }
 }
 
 uint64_t SimCluster::fingerprint() const {

@@ -221,25 +221,36 @@ std::string Network::host_to(const Connection& c, Direction direction) const {
 }
 
 bool Network::transmit(uint64_t id, Connection& c, Direction direction, Message message) {
+  if (is_full(c, direction, message)) return false;
+  if (tap_) show(id, c, direction, message);
+  carry(id, c, direction, std::move(message));
+  return true;
+}
+
+bool Network::is_full(const Connection& c, Direction direction, const Message& message) const {
   const Lane& lane = c.lanes[direction];
-  bool is_full = lane.queued_bytes + message.byte_count() > kQueuedBytes ||
-                 lane.last_arrival > schedule_.now().plus_ms(kMostQueuedMs);
-  if (is_full) return false;
-  if (tap_) {
-    std::string from = host_from(c, direction);
-    tap_({id << 20 | c.epoch, c.kind, direction == kToServer, from, message});
-  }
+  return lane.queued_bytes + message.byte_count() > kQueuedBytes ||
+         lane.last_arrival > schedule_.now().plus_ms(kMostQueuedMs);
+}
+
+void Network::show(uint64_t id, const Connection& c, Direction direction, const Message& message) {
+  bool to_server = direction == kToServer;
+  std::string from = host_from(c, direction);
+  uint64_t process = to_server ? c.client : c.server;
+  tap_({id << 20 | c.epoch, c.kind, to_server, from, message, process});
+}
+
+void Network::carry(uint64_t id, Connection& c, Direction direction, Message message) {
   bool between_peers = c.kind == ListenerKind::kPeer;
   if (between_peers && dice_.percent(weather_.lost_percent)) {
     ++figures_.lost;
-    return true;
+    return;
   }
   if (between_peers && dice_.percent(weather_.doubled_percent)) {
     ++figures_.doubled;
     put_under_way(id, c, direction, message);
   }
   put_under_way(id, c, direction, std::move(message));
-  return true;
 }
 
 void Network::put_under_way(uint64_t id, Connection& c, Direction direction, Message message) {
@@ -350,7 +361,7 @@ void Network::replay(const std::string& from, const std::string& to) {
     if (!c.up || c.kind != ListenerKind::kPeer || c.from != from || host_of(c.to) != to) continue;
     Message old = kept->second[dice_.below(kept->second.size())];
     ++figures_.replayed;
-    transmit(id, c, kToServer, std::move(old));
+    if (!is_full(c, kToServer, old)) carry(id, c, kToServer, std::move(old));
     return;
   }
 }

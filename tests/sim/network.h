@@ -28,6 +28,7 @@ struct Sighting {
   bool to_server = false;   ///< towards the side that listens
   const std::string& from;  ///< host
   const Message& message;
+  uint64_t process = 0;  ///< who hands it over; a host's next process has another number
 };
 
 /// Behaves as the contract of Transport says and as ZmqTransport does: links made by connect()
@@ -67,7 +68,7 @@ class Network {
   };
   Weather& weather() { return weather_; }
 
-  /// Called with every message.
+  /// Called with every message that a process hands over, not with the copies that faults make.
   void set_tap(std::function<void(const Sighting&)> tap) { tap_ = std::move(tap); }
 
   struct Figures {
@@ -112,6 +113,9 @@ class Network {
   void came_up(uint64_t id, Connection& connection);
   void went_down(uint64_t id, Connection& connection, int64_t told_after_us);
   bool transmit(uint64_t id, Connection& connection, Direction direction, Message message);
+  void show(uint64_t id, const Connection& connection, Direction direction, const Message& message);
+  bool is_full(const Connection& connection, Direction direction, const Message& message) const;
+  void carry(uint64_t id, Connection& connection, Direction direction, Message message);
   void put_under_way(uint64_t id, Connection& connection, Direction direction, Message message);
   struct Way {
     uint64_t connection = 0, epoch = 0, server = 0;

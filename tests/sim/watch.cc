@@ -1,6 +1,8 @@
 // Reading over the brokers' shoulders.
 #include "tests/sim/watch.h"
 
+#include <algorithm>
+
 #include "wire/codec.h"
 
 namespace strandlog::sim {
@@ -13,8 +15,10 @@ std::string text(Uid uid) { return std::to_string(uid.value); }
 }  // namespace
 
 void Watch::saw(const Sighting& sighting) {
+  if (sighting.to_server) {
+    longest_message_ = std::max<uint64_t>(longest_message_, sighting.message.byte_count());
+  }
   if (sighting.kind == ListenerKind::kPeer) return saw_peer(sighting);
-  if (!look_) return;
   if (sighting.to_server) {
     saw_request(sighting);
   } else {
@@ -25,6 +29,7 @@ void Watch::saw(const Sighting& sighting) {
 void Watch::saw_peer(const Sighting& sighting) {
   auto message = wire::decode_peer_message(sighting.message.control);
   if (!message.ok()) return;
+  registry_.speaks(sighting, *message);
   using Kind = wire::RaftMessage::Kind;
   for (const wire::RaftMessage& raft : message->raft) {
     if (raft.kind == Kind::kAppend) leads(raft.group, raft.term, raft.from);
@@ -62,8 +67,12 @@ void Watch::sample_promise(std::function<void(const Promise&)> look) {
 }
 
 void Watch::saw_request(const Sighting& sighting) {
+  bool produces = !sighting.message.blobs.empty();
+  if (produces && !look_) return;  // who asks for ends sends no records
   auto request = wire::decode_request(sighting.message.control);
   if (!request.ok()) return;
+  told_.saw_request(sighting, *request);
+  if (!look_) return;
   const auto* produce = std::get_if<wire::ProduceRequest>(&request->body);
   if (produce && produce->acks > 0) {
     asked_[{sighting.connection, request->id}] = produce->acks;
@@ -73,8 +82,13 @@ void Watch::saw_request(const Sighting& sighting) {
 void Watch::saw_answer(const Sighting& sighting) {
   auto answer = wire::decode_answer(sighting.message.control);
   if (!answer.ok() || answer->error) return;
-  auto asked = asked_.find({sighting.connection, answer->id});
-  const auto* produce = std::get_if<wire::ProduceAnswer>(&answer->body);
+  told_.saw_answer(sighting, *answer);
+  if (look_) look_for_promise(sighting, *answer);
+}
+
+void Watch::look_for_promise(const Sighting& sighting, const wire::Answer& answer) {
+  auto asked = asked_.find({sighting.connection, answer.id});
+  const auto* produce = std::get_if<wire::ProduceAnswer>(&answer.body);
   if (asked == asked_.end() || !produce) return;
   for (const auto& item : produce->items) {
     if (item.error) continue;

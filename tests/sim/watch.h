@@ -9,6 +9,8 @@
 #include <vector>
 
 #include "tests/sim/network.h"
+#include "tests/sim/registry.h"
+#include "tests/sim/told.h"
 #include "wire/messages.h"
 
 namespace strandlog::sim {
@@ -28,7 +30,8 @@ struct VoteSeen {
 };
 
 /// I14 of what brokers say to each other: one leader per group and term, one vote per replica and
-/// term. Of what they say to clients, a sample of promises, for others to look into. One thread.
+/// term; who they are goes to a Registry. Of what they say to clients, marks go to a Told and a
+/// sample of promises to others who look into it. One thread.
 class Watch {
  public:
   void saw(const Sighting& sighting);
@@ -37,6 +40,11 @@ class Watch {
   /// Calls `then` with the next vote granted to another; it is called from inside a send.
   void await_vote(std::function<void(const VoteSeen&)> then) { votes_awaited_.push_back(then); }
   const std::vector<std::string>& violations() const { return violations_; }
+  const Told& told() const { return told_; }
+  Registry& registry() { return registry_; }
+  const Registry& registry() const { return registry_; }
+  /// In bytes, of all that brokers were sent.
+  uint64_t longest_message() const { return longest_message_; }
   uint64_t votes() const { return votes_.size(); }
   uint64_t leaderships() const { return leaders_.size(); }
 
@@ -44,6 +52,7 @@ class Watch {
   void saw_peer(const Sighting& sighting);
   void saw_request(const Sighting& sighting);
   void saw_answer(const Sighting& sighting);
+  void look_for_promise(const Sighting& sighting, const wire::Answer& answer);
   void leads(const GroupId& group, Term term, Uid leader);
   void votes_for(Uid voter, Term term, Uid candidate);
 
@@ -52,6 +61,9 @@ class Watch {
   std::function<void(const Promise&)> look_;
   std::vector<std::function<void(const VoteSeen&)>> votes_awaited_;
   std::map<std::pair<uint64_t, uint64_t>, uint8_t> asked_;  ///< (connection, request) → acks
+  Told told_;
+  Registry registry_;
+  uint64_t longest_message_ = 0;
   std::vector<std::string> violations_;
 };
 
