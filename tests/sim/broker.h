@@ -85,6 +85,9 @@ class SimBroker {
   const StoreId& store_id() const { return directory_.identity.store; }
   store::FakeDisk& disk() { return directory_.disk; }
   const store::FakeDisk& disk() const { return directory_.disk; }
+  const store::MemoryStateStore& state() const { return directory_.state; }
+  /// Another word for each start.
+  std::string process() const { return host_ + "#" + std::to_string(boot_); }
   /// Only while up.
   const store::Store& store() const { return *process_->store; }
   SimClock& clock() { return process_->clock; }

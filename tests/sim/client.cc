@@ -7,7 +7,7 @@ namespace strandlog::sim {
 namespace {
 
 constexpr int64_t kTurnUs = 20;
-constexpr int64_t kEndTimeoutMs = 5000;
+constexpr int64_t kAskTimeoutMs = 5000;
 
 // A value is a name and so many dots: histories keep its name and length, anything else as it is.
 std::string brief(const std::string& value) {
@@ -151,22 +151,26 @@ void SimClient::trouble(client::FetchTrouble trouble) {
 void SimClient::ask_end(const Place& where, const std::string& address) {
   const client::TopicRoute* route = core_.router().topic(where.topic);
   if (!route) return;
-  client::Outgoing outgoing;
-  outgoing.address = address;
   wire::ListOffsetsRequest request;
   request.items.push_back({route->id, static_cast<uint32_t>(where.partition)});
-  outgoing.body = std::move(request);
-  outgoing.deadline = clock_.now().plus_ms(kEndTimeoutMs);
   Time invoked = schedule_.now();
+  ask(address, std::move(request), [this, where, invoked](const wire::Answer& answer) {
+    for (const auto& item : std::get<wire::ListOffsetsAnswer>(answer.body).items) {
+      if (item.error) continue;
+      history_.ends.push_back({where, invoked, static_cast<int64_t>(item.end.value)});
+    }
+  });
+}
+
+void SimClient::ask(const std::string& address, wire::RequestBody body,
+                    std::function<void(const wire::Answer&)> then) {
+  client::Outgoing outgoing;
+  outgoing.address = address;
+  outgoing.body = std::move(body);
+  outgoing.deadline = clock_.now().plus_ms(kAskTimeoutMs);
   core_.requests().send(clock_.now(), std::move(outgoing),
-                        [this, where, invoked](const client::Reply& reply) {
-                          if (reply.failure || reply.answer.error) return;
-                          const auto& answer = std::get<wire::ListOffsetsAnswer>(reply.answer.body);
-                          for (const auto& item : answer.items) {
-                            if (item.error) continue;
-                            auto end = static_cast<int64_t>(item.end.value);
-                            history_.ends.push_back({where, invoked, end});
-                          }
+                        [then = std::move(then)](const client::Reply& reply) {
+                          if (!reply.failure && !reply.answer.error) then(reply.answer);
                         });
   wake();
 }

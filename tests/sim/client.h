@@ -1,6 +1,7 @@
 // SimClient: the shipping client core on a simulated network, with a producer and a consumer.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -32,6 +33,9 @@ class SimClient : public client::FetchSink {
   void consume(const std::vector<Place>& places);
   /// Asks one broker for the end of a partition; what it says goes to the history.
   void ask_end(const Place& where, const std::string& address);
+  /// Asks one broker anything; `then` is called if there is an answer within 5 s.
+  void ask(const std::string& address, wire::RequestBody body,
+           std::function<void(const wire::Answer&)> then);
 
   uint64_t open_sends() const { return open_sends_; }
   const std::string& host() const { return host_; }

@@ -222,7 +222,7 @@ void SimCluster::judge() {
     for (const std::string& broken : check(history_)) violated(broken);
   }
   for (const auto* seen : {&watch_.violations(), &watch_.told().violations(),
-                           &watch_.registry().violations()}) {
+                           &watch_.registry().violations(), &catalogs_.violations()}) {
     for (const std::string& broken : *seen) violated(broken);
   }
 }

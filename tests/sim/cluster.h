@@ -8,6 +8,7 @@
 
 #include "client/admin_core.h"
 #include "tests/sim/client.h"
+#include "tests/sim/machines.h"
 #include "tests/sim/watch.h"
 
 namespace strandlog::sim {
@@ -71,8 +72,13 @@ class SimCluster {
   void heal();
   /// Reads all topics that were not deleted, from start to end, into history().final.
   void read_everything();
-  /// I15, I24: the replicas of a partition end up with the same entries, byte for byte.
+  /// I15, I21, I24: the replicas of a partition end up with the same entries, byte for byte, whose
+  /// times do not decrease.
   void compare_replicas();
+  /// I16, I19, I23 of the brokers that run now; some of it once they have answered.
+  void look_at_brokers();
+  /// I16, I24: all brokers end up with all of the catalog.
+  void compare_catalogs();
   /// Everything that the history and the wire tell against the product.
   void judge();
 
@@ -87,16 +93,22 @@ class SimCluster {
     uint64_t promises_checked = 0;  ///< acknowledgements whose durable images were looked at
     uint64_t votes_checked = 0;     ///< those whose durable image was looked at
     uint64_t replicas_compared = 0;
+    uint64_t resources_checked = 0;  ///< answers to StatusRequest
   };
   const Figures& figures() const { return figures_; }
+  const Machines& catalogs() const { return catalogs_; }
 
  private:
+  static constexpr const char* kCatalog = "catalog";  ///< in a StateStore
+
   void add_broker(size_t number, const Options& options);
   std::map<GroupId, std::set<size_t>> holders_of_groups();
   std::set<size_t> draw_core(Dice& dice);
   void leave_out(SimBroker& one, const std::set<size_t>& core, Dice& dice);
   void explain(const Place& where);
   bool all_replicas_equal() const;
+  bool all_catalogs_equal() const;
+  void ask_what_it_uses(const SimBroker& broker);
   bool is_watched(const store::ReplicaSpec& replica, store::Life life) const;
   std::vector<Place> places_to_read() const;
   void read_to_ends(const std::vector<Place>& places);
@@ -105,6 +117,7 @@ class SimCluster {
   Schedule schedule_;
   Network network_;
   Watch watch_;
+  Machines catalogs_{kCatalog};
   History history_;
   std::vector<std::unique_ptr<SimBroker>> brokers_;
   std::unique_ptr<SimClient> operator_;  ///< founds, asks, and reads in the end

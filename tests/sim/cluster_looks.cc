@@ -1,26 +1,18 @@
 // What a simulated cluster's disks must hold.
 #include <algorithm>
 
-#include "base/crc32c.h"
 #include "store/inspect.h"
 #include "tests/sim/cluster.h"
+#include "tests/sim/logs.h"
+#include "tests/sim/resources.h"
+#include "wire/codec.h"
 
 namespace strandlog::sim {
 namespace {
 
 constexpr int64_t kEqualMs = 30'000;
 
-/// What makes an entry itself; of equal entries nothing differs.
-struct Print {
-  Index index;
-  Term term;
-  uint32_t crc = 0;
-  auto operator<=>(const Print&) const = default;
-};
-
-Print print_of(const EntryView& entry) {
-  return {entry.header.index, entry.header.term, crc32c(entry.whole)};
-}
+constexpr const char* kStoresNote = "stores";
 
 }  // namespace
 
@@ -106,19 +98,12 @@ bool SimCluster::all_replicas_equal() const {
 void SimCluster::compare_replicas() {
   bool equal = wait_for(kEqualMs, [&] { return all_replicas_equal(); });
   if (!equal) return violated("I24: not all replicas are equally long 30 s after the last record");
-  std::map<std::pair<GroupId, Index>, Print> known;
+  Logs logs;
   for (const auto& broker : brokers_) {
     store::FakeDisk image = broker->disk();
     image.end_process(0);
     auto seen = store::inspect(image, broker->store_id(), [&](const auto& one) {
-      if (history_.deleted.contains(one.replica.topic_name)) return;
-      Print print = print_of(one.entry);
-      Print other = known.try_emplace({one.replica.group, print.index}, print).first->second;
-      if (other != print) {
-        violated("I15: " + broker->host() + " holds another entry " +
-                 std::to_string(print.index.value) + " of " + one.replica.topic_name + "/" +
-                 std::to_string(one.replica.partition) + " than another broker");
-      }
+      if (!history_.deleted.contains(one.replica.topic_name)) logs.saw(broker->host(), one);
     });
     if (!seen.ok()) return violated(broker->host() + " cannot be inspected: " + seen.error().text);
     for (const auto& damage : seen->damage) {
@@ -126,6 +111,42 @@ void SimCluster::compare_replicas() {
     }
     figures_.replicas_compared += seen->replicas.size();
   }
+  for (const std::string& broken : logs.violations()) violated(broken);
+}
+
+void SimCluster::look_at_brokers() {
+  for (const auto& broker : brokers_) {
+    if (!broker->is_up()) continue;
+    catalogs_.saw(broker->host(), broker->state());
+    auto note = wire::decode_remembered_stores(broker->store().note(kStoresNote));
+    if (note.ok()) watch_.registry().admits(broker->process(), *note);
+    ask_what_it_uses(*broker);
+  }
+}
+
+void SimCluster::ask_what_it_uses(const SimBroker& broker) {
+  auto judge_it = [this, &broker](const wire::Answer& answer) {
+    ++figures_.resources_checked;
+    auto beyond = beyond_bounds(std::get<wire::StatusAnswer>(answer.body), broker.config(),
+                                watch_.longest_message());
+    for (const std::string& what : beyond) violated("I23: " + broker.host() + " " + what);
+  };
+  operator_->ask(broker.config().listen, wire::StatusRequest{}, judge_it);
+}
+
+bool SimCluster::all_catalogs_equal() const {
+  std::set<Index> applied;
+  for (const auto& broker : brokers_) applied.insert(broker->state().applied(kCatalog).value());
+  return applied.size() == 1 && !applied.contains(Index{});
+}
+
+void SimCluster::compare_catalogs() {
+  look_at_brokers();
+  if (!wait_for(kEqualMs, [&] { return all_catalogs_equal(); })) {
+    violated(
+        "I24: not all brokers have applied the same of the catalog 30 s after the last record");
+  }
+  look_at_brokers();
 }
 
 }  // namespace strandlog::sim

@@ -71,6 +71,7 @@ Violations an_older_copy_is_restored(int starts_between) {
     story.start(restored);
     story.wait_ms(3'000);
   }
+  story.cluster.look_at_brokers();  // whom they admitted until now
   story.kill(late);
   story.send(0, 20);
   broker.restore(std::move(backup));
@@ -121,6 +122,7 @@ Violations a_clone_is_started(int records_since_the_copy) {
   SimBroker& original = story.cluster.broker(leader);
   SimBroker::Directory copy = original.backup();
   story.send(0, records_since_the_copy);
+  story.cluster.look_at_brokers();
   SimBroker::Options options;
   options.config = original.config();
   SimBroker clone(story.cluster.schedule(), story.cluster.network(), Dice(3), options);
@@ -130,6 +132,7 @@ Violations a_clone_is_started(int records_since_the_copy) {
   story.wait_ms(5'000);
   auto [one, other] = std::pair(leader == 1 ? 2 : 1, leader == 3 ? 2 : 3);
   story.expect(story.refusals(one) > 0 && story.refusals(other) > 0, "nobody is refused");
+  story.cluster.look_at_brokers();
   story.send(0, 20);
   story.send(1, 20);
   clone.kill();

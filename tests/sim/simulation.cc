@@ -7,7 +7,7 @@
 namespace strandlog::sim {
 namespace {
 
-constexpr int64_t kLookEveryUs = 20'000'000;  // at most; of promises, and of votes
+constexpr int64_t kLookEveryUs = 20'000'000;  // at most
 
 class Life {
  public:
@@ -23,6 +23,7 @@ class Life {
     if (is_well()) cluster_.heal();
     if (is_well()) cluster_.read_everything();
     if (is_well()) cluster_.compare_replicas();
+    if (is_well()) cluster_.compare_catalogs();
     cluster_.judge();
     return outcome();
   }
@@ -49,19 +50,20 @@ class Life {
   void use_and_abuse() {
     workload_.emplace(cluster_, plan_);
     injector_.begin(plan_.strikes);
-    schedule_look_at_disks();
+    schedule_look();
     workload_->run();
     injector_.end();
     *looking_ = false;
   }
 
-  void schedule_look_at_disks() {
+  void schedule_look() {
     cluster_.schedule().after_us(dice_.between(0, kLookEveryUs), [this, looking = looking_] {
       if (!*looking) return;
       cluster_.watch().sample_promise(
           [this](const Promise& promise) { cluster_.check_durable(promise); });
       cluster_.watch().await_vote([this](const VoteSeen& seen) { cluster_.check_vote(seen); });
-      schedule_look_at_disks();
+      cluster_.look_at_brokers();
+      schedule_look();
     });
   }
 
@@ -78,6 +80,10 @@ class Life {
     out.promises_checked = cluster_.figures().promises_checked;
     out.votes_checked = cluster_.figures().votes_checked;
     out.replicas_compared = cluster_.figures().replicas_compared;
+    out.catalogs_compared = cluster_.catalogs().compared();
+    out.resources_checked = cluster_.figures().resources_checked;
+    out.admissions_checked = cluster_.watch().registry().notes();
+    out.marks_checked = cluster_.watch().told().count();
     out.votes_seen = cluster_.watch().votes();
     out.ends_seen = cluster_.history().ends.size();
     out.operations = workload_ ? workload_->operations() : 0;

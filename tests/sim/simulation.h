@@ -14,7 +14,11 @@ struct Outcome {
   uint64_t promises_checked = 0;  ///< acknowledgements whose durable images were looked at
   uint64_t votes_checked = 0;     ///< the same of votes
   uint64_t replicas_compared = 0;
-  uint64_t votes_seen = 0;  ///< between brokers
+  uint64_t catalogs_compared = 0;
+  uint64_t resources_checked = 0;   ///< answers of brokers about what they use
+  uint64_t admissions_checked = 0;  ///< notes of brokers about the others
+  uint64_t marks_checked = 0;       ///< ends that brokers told clients
+  uint64_t votes_seen = 0;          ///< between brokers
   uint64_t ends_seen = 0;
   uint64_t operations = 0;  ///< of clients: sends, reads from the start, questions
   uint64_t sent = 0, acked = 0, failed = 0;

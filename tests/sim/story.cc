@@ -208,6 +208,7 @@ void Story::expect_out_of_service(const Replicas& expected) {
 std::vector<std::string> Story::end() {
   cluster.heal();
   cluster.read_everything();
+  cluster.look_at_brokers();
   cluster.judge();
   return cluster.violations();
 }

@@ -60,7 +60,7 @@ class Story {
   using Replicas = std::set<std::pair<size_t, int>>;
   Replicas out_of_service();
   void expect_out_of_service(const Replicas& expected);
-  /// Ends all faults, reads everything, and judges what clients saw against it.
+  /// Ends all faults, reads everything, looks at the brokers, and judges what clients saw.
   std::vector<std::string> end();
 
  private:

@@ -48,6 +48,10 @@ Json told(uint64_t seed, const Outcome& outcome) {
           {"promises_checked", outcome.promises_checked},
           {"votes_checked", outcome.votes_checked},
           {"replicas_compared", outcome.replicas_compared},
+          {"catalogs_compared", outcome.catalogs_compared},
+          {"resources_checked", outcome.resources_checked},
+          {"admissions_checked", outcome.admissions_checked},
+          {"marks_checked", outcome.marks_checked},
           {"ends_seen", outcome.ends_seen},
           {"operations", outcome.operations},
           {"virtual_ms", outcome.virtual_ms},
@@ -261,6 +265,10 @@ class Runs {
                 " ends asked for, %" PRIu64 " operations\n",
                 totals_["promises_checked"], totals_["votes_checked"], totals_["replicas_compared"],
                 totals_["ends_seen"], totals_["operations"]);
+    std::printf("%" PRIu64 " catalogs compared, %" PRIu64 " ends told to clients, %" PRIu64
+                " times looked who is admitted, %" PRIu64 " times what is used\n",
+                totals_["catalogs_compared"], totals_["marks_checked"],
+                totals_["admissions_checked"], totals_["resources_checked"]);
     for (Fault fault : all_faults()) {
       auto found = faults_.find(name_of(fault));
       if (found == faults_.end()) {

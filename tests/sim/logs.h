@@ -1,0 +1,44 @@
+// Logs: the entries of all replicas, as they lie on the disks.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "store/inspect.h"
+
+namespace strandlog::sim {
+
+/// What makes an entry itself; of equal entries nothing differs.
+struct Print {
+  Index index;
+  Term term;
+  uint32_t crc = 0;
+  auto operator<=>(const Print&) const = default;
+};
+Print print_of(const EntryView& entry);
+
+/// I15: replicas of a group hold the same bytes at the same index. I21: along a log the times at
+/// which its leaders took the entries never decrease, whatever their clocks say; clients that look
+/// for a time rely on it. They are given these entries as they are, but no times. One thread.
+class Logs {
+ public:
+  /// Each replica from its log's start on, in order.
+  void saw(const std::string& broker, const store::InspectedEntry& one);
+  const std::vector<std::string>& violations() const { return violations_; }
+
+ private:
+  void violated(const std::string& what);
+
+  struct Time {
+    Index index;
+    int64_t ms = 0;
+  };
+  std::map<std::pair<GroupId, Index>, Print> known_;
+  std::map<Uid, Time> last_;
+  std::vector<std::string> violations_;
+};
+
+}  // namespace strandlog::sim

@@ -1,0 +1,61 @@
+// Resources: what it calls too much.
+#include "tests/sim/resources.h"
+
+#include <gtest/gtest.h>
+
+namespace strandlog::sim {
+namespace {
+
+constexpr uint64_t kMessage = 1'000;
+
+wire::StatusAnswer idle() {
+  wire::StatusAnswer status;
+  for (const char* name :
+       {"uncommitted_bytes", "replicas_leading", "journal_bytes", "unsegmented_bytes",
+        "tail_cache_bytes", "pending_fetches", "fetch_held_bytes"}) {
+    status.counters[name] = 0;
+  }
+  return status;
+}
+
+size_t beyond(const std::map<std::string, uint64_t>& figures) {
+  broker::BrokerConfig config;
+  config.uncommitted_bytes_group = 10'000;
+  config.uncommitted_bytes_broker = 15'000;
+  config.max_pending_fetches = 5;
+  config.max_fetch_bytes = 50'000;
+  config.store.journal_file_bytes = 1u << 20;
+  config.store.journal_max_bytes = 4u << 20;
+  config.store.tail_cache_bytes = 0;
+  config.store.round_bytes = 4'096;
+  wire::StatusAnswer status = idle();
+  for (const auto& [name, value] : figures) status.counters[name] = value;
+  return beyond_bounds(status, config, kMessage).size();
+}
+
+TEST(Resources, EachHasABoundThatOneMessageMayGoBeyond) {
+  EXPECT_EQ(beyond({}), 0u);
+  EXPECT_EQ(beyond({{"uncommitted_bytes", 1}}), 1u) << "who leads nothing has nothing to commit";
+  EXPECT_EQ(beyond({{"replicas_leading", 1}, {"uncommitted_bytes", 12'000}}), 0u);
+  EXPECT_EQ(beyond({{"replicas_leading", 1}, {"uncommitted_bytes", 12'001}}), 1u);
+  EXPECT_EQ(beyond({{"replicas_leading", 3}, {"uncommitted_bytes", 21'000}}), 0u);
+  EXPECT_EQ(beyond({{"replicas_leading", 3}, {"uncommitted_bytes", 21'001}}), 1u);
+  EXPECT_EQ(beyond({{"journal_bytes", 5u << 20}}), 0u);
+  EXPECT_EQ(beyond({{"journal_bytes", (5u << 20) + 1}}), 1u);
+  EXPECT_EQ(beyond({{"unsegmented_bytes", 100'000}}), 1u) << "it lies nowhere";
+  EXPECT_EQ(beyond({{"unsegmented_bytes", 100'000}, {"journal_bytes", 1u << 20}}), 0u);
+  EXPECT_EQ(beyond({{"tail_cache_bytes", 100'000}}), 1u);
+  EXPECT_EQ(beyond({{"pending_fetches", 5}}), 0u);
+  EXPECT_EQ(beyond({{"pending_fetches", 6}}), 1u);
+  EXPECT_EQ(beyond({{"pending_fetches", 1}, {"fetch_held_bytes", 52'000}}), 0u);
+  EXPECT_EQ(beyond({{"pending_fetches", 1}, {"fetch_held_bytes", 52'001}}), 1u);
+}
+
+TEST(Resources, AFigureThatIsNotToldIsMissed) {
+  wire::StatusAnswer status = idle();
+  status.counters.erase("journal_bytes");
+  EXPECT_FALSE(beyond_bounds(status, {}, kMessage).empty());
+}
+
+}  // namespace
+}  // namespace strandlog::sim
