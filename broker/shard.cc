@@ -334,6 +334,7 @@ void Shard::send() {
   }
   peers_.flush(context_.now, config_.heartbeat_ms, announcement);
   metrics_.counters["peer_messages_dropped_total"] = peers_.dropped();
+  metrics_.counters["deferred_bytes"] = deferred_bytes_;
 }
 
 // A new boot at once; durable rounds at most once a second. What is kept here is not worth telling

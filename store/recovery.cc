@@ -13,6 +13,8 @@
 namespace strandlog::store {
 namespace {
 
+constexpr size_t kImages = 3;  // two that are kept, one of a last round that is not
+
 class Recovery {
  public:
   Recovery(Disk& disk, const StoreId& store, const RecoveryLimits& limits, ReplicaTable& table,
@@ -39,7 +41,7 @@ class Recovery {
   Result<void> judge_last_round();
   Result<bool> is_whole(const ScannedRound& round);
   Result<void> find_images();
-  void give_up_last_image();
+  void note_images(const std::vector<const Image*>& whole);
   Result<void> choose_start();
   Result<void> load_image(const Image& image);
   void load_image_replica(const Item& item, const RoundFixed& fixed, ByteView bytes);
@@ -139,7 +141,7 @@ Result<void> Recovery::judge_last_round() {
 
 Result<void> Recovery::find_images() {
   size_t whole = 0;
-  for (size_t link = scan_.chain.size(); link-- > 0 && whole < 2;) {
+  for (size_t link = scan_.chain.size(); link-- > 0 && whole < kImages;) {
     const auto& round = scan_.chain[link].found;
     if (!round || !round->fixed.has_image) continue;
     auto loaded = load(*round);
@@ -185,39 +187,41 @@ Result<void> Recovery::load_image(const Image& image) {
   return {};
 }
 
-// The last round is written anew without its base image, if a later start can do without: from the
-// image before it, or from the first round on.
-void Recovery::give_up_last_image() {
-  bool others = recovered_.older_image.value > 0;
-  if (others || (scan_.reaches_first_round && scan_.chain.size() > 1)) {
-    recovered_.newest_image = std::exchange(recovered_.older_image, RoundNumber{});
-  } else {
-    keeps_last_ = true;
-  }
+// What a later start may begin with. The last round is written anew without its base image, if one
+// can do without: with the image before it, or from the first round on.
+void Recovery::note_images(const std::vector<const Image*>& whole) {
+  auto shown = [&](size_t i) { return i < whole.size() ? whole[i]->shows : RoundNumber{}; };
+  recovered_.newest_image = shown(0);
+  recovered_.older_image = shown(1);
+  if (whole.empty() || whole[0]->link + 1 < scan_.chain.size()) return;
+  bool from_first = scan_.reaches_first_round && scan_.chain.size() > 1;
+  keeps_last_ = whole.size() == 1 && !from_first;
+  if (keeps_last_) return;
+  recovered_.newest_image = shown(1);
+  // Without a further image rounds before this one are of no use, unless the first is among them.
+  recovered_.older_image = whole.size() > 2 || from_first ? shown(2) : shown(1);
 }
 
 // Best first: the newest whole image; the whole life of the store; an image with damaged parts.
 Result<void> Recovery::choose_start() {
   TRY(find_images());
-  const Image* newest = nullptr;
+  std::vector<const Image*> whole;
   for (const Image& image : images_) {
-    if (!image.whole) continue;
-    if (newest) {
-      recovered_.older_image = image.shows;
-      break;
-    }
-    newest = &image;
+    if (image.whole) whole.push_back(&image);
   }
-  if (!newest && !scan_.reaches_first_round && !images_.empty()) newest = &images_.front();
-  if (!newest && !scan_.reaches_first_round) {
+  note_images(whole);
+  const Image* best = whole.empty() ? nullptr : whole.front();
+  if (!best && !scan_.reaches_first_round && !images_.empty()) {
+    best = &images_.front();
+    recovered_.newest_image = best->shows;
+  }
+  if (!best && !scan_.reaches_first_round) {
     return untrusted("rounds before " + std::to_string(scan_.chain.front().number.value) +
                      " are missing and no base image is left");
   }
-  if (!newest) return redo_from(RoundNumber{0});
-  recovered_.newest_image = newest->shows;
-  if (newest->link + 1 == scan_.chain.size()) give_up_last_image();
-  TRY(load_image(*newest));
-  return redo_from(newest->shows);
+  if (!best) return redo_from(RoundNumber{0});
+  TRY(load_image(*best));
+  return redo_from(best->shows);
 }
 
 // What the round after `link` tells of it.

@@ -41,6 +41,7 @@ std::vector<std::string> beyond_bounds(const wire::StatusAnswer& status,
   uint64_t journal = told("journal_bytes");
   check("unsegmented_bytes", journal + round);
   check("tail_cache_bytes", store.tail_cache_bytes + journal + round);
+  check("deferred_bytes", config.max_deferred_bytes + one);
   check("pending_fetches", config.max_pending_fetches);
   check("fetch_held_bytes", config.max_fetch_bytes + told("pending_fetches") * one);
   return out;

@@ -12,7 +12,7 @@ wire::StatusAnswer idle() {
   wire::StatusAnswer status;
   for (const char* name :
        {"uncommitted_bytes", "replicas_leading", "journal_bytes", "unsegmented_bytes",
-        "tail_cache_bytes", "pending_fetches", "fetch_held_bytes"}) {
+        "tail_cache_bytes", "deferred_bytes", "pending_fetches", "fetch_held_bytes"}) {
     status.counters[name] = 0;
   }
   return status;
@@ -23,6 +23,7 @@ size_t beyond(const std::map<std::string, uint64_t>& figures) {
   config.uncommitted_bytes_group = 10'000;
   config.uncommitted_bytes_broker = 15'000;
   config.max_pending_fetches = 5;
+  config.max_deferred_bytes = 20'000;
   config.max_fetch_bytes = 50'000;
   config.store.journal_file_bytes = 1u << 20;
   config.store.journal_max_bytes = 4u << 20;
@@ -45,6 +46,8 @@ TEST(Resources, EachHasABoundThatOneMessageMayGoBeyond) {
   EXPECT_EQ(beyond({{"unsegmented_bytes", 100'000}}), 1u) << "it lies nowhere";
   EXPECT_EQ(beyond({{"unsegmented_bytes", 100'000}, {"journal_bytes", 1u << 20}}), 0u);
   EXPECT_EQ(beyond({{"tail_cache_bytes", 100'000}}), 1u);
+  EXPECT_EQ(beyond({{"deferred_bytes", 22'000}}), 0u);
+  EXPECT_EQ(beyond({{"deferred_bytes", 22'001}}), 1u);
   EXPECT_EQ(beyond({{"pending_fetches", 5}}), 0u);
   EXPECT_EQ(beyond({{"pending_fetches", 6}}), 1u);
   EXPECT_EQ(beyond({{"pending_fetches", 1}, {"fetch_held_bytes", 52'000}}), 0u);
