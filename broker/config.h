@@ -29,7 +29,7 @@ struct BrokerConfig {
   uint32_t max_message_bytes = 1u << 20;         ///< one record batch
   uint64_t uncommitted_bytes_group = 32u << 20;  ///< from here on: busy
   uint64_t uncommitted_bytes_broker = 128u << 20;
-  size_t max_pending_fetches = 20000;  ///< one more: one that has waited is answered
+  size_t max_pending_fetches = 20000;  ///< one more: one that waits must retry
   uint64_t max_fetch_bytes =
       256u << 20;  ///< found for answers that wait for a disk read; from here on: busy
   size_t max_deferred_bytes = 128u << 20;  ///< received, waiting for the round to have room

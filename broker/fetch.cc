@@ -12,7 +12,6 @@ namespace {
 constexpr uint32_t kMaxFetchBytes = 12u << 20;
 constexpr size_t kMaxJoinedBytes = 1u << 20;  // so that a joined piece fits into a frame
 constexpr size_t kMaxItems = 4096;
-constexpr int64_t kShortestWaitMs = 100;  // so that they do not chase each other away
 
 // Damage takes this replica out of service; the others have the record.
 wire::WireError why_unreadable(const Error& error) {
@@ -45,16 +44,18 @@ void Fetch::handle(const ReplyTo& to, const wire::FetchRequest& request, uint32_
   attempt(id);
 }
 
-// Answers a fetch that has waited for a while, with nothing, to make room: a few that wait would
-// starve all others.
+// The fetch that would be answered next is told to retry, later and later, and makes room: a few
+// that wait would starve all others.
 bool Fetch::release_one() {
   auto next = std::find_if(deadlines_.begin(), deadlines_.end(), [&](const auto& deadline) {
     auto fetch = fetches_.find(deadline.second);
-    return fetch != fetches_.end() && fetch->second.open_reads == 0 &&
-           fetch->second.arrived.plus_ms(kShortestWaitMs) <= context_.now;
+    return fetch != fetches_.end() && fetch->second.open_reads == 0;
   });
   if (next == deadlines_.end()) return false;
-  finish(next->second);
+  uint64_t id = next->second;
+  context_.fail(take(id).to, Code::kBusy,
+                std::to_string(context_.config.max_pending_fetches) +
+                    " fetches wait already, the bound is reached: retry");
   return true;
 }
 
@@ -253,9 +254,9 @@ void Fetch::share_frames(std::vector<Item>& items) {
   }
 }
 
-void Fetch::finish(uint64_t id) {
+// Out of all lists.
+Fetch::PendingFetch Fetch::take(uint64_t id) {
   auto found = fetches_.find(id);
-  if (found == fetches_.end()) return;
   PendingFetch pending = std::move(found->second);
   fetches_.erase(found);
   deadlines_.erase({pending.deadline, id});
@@ -266,6 +267,12 @@ void Fetch::finish(uint64_t id) {
     parked->second.erase(id);
     if (parked->second.empty()) parked_.erase(parked);
   }
+  return pending;
+}
+
+void Fetch::finish(uint64_t id) {
+  if (!fetches_.contains(id)) return;
+  PendingFetch pending = take(id);
   share_frames(pending.items);
   wire::FetchAnswer answer;
   std::vector<Bytes> frames;

@@ -57,6 +57,7 @@ class Fetch {
   };
 
   bool release_one();
+  PendingFetch take(uint64_t id);
   void attempt(uint64_t id);
   /// Decides what can be read for one item now. True when it has something to answer with.
   bool look(uint64_t id, size_t index);
