@@ -163,6 +163,7 @@ void Injector::change_weather(Fault fault, Dice& dice) {
     later(lasts, [&weather] { weather.doubled_percent = 0; });
   } else if (fault == Fault::kNarrow) {
     weather.bytes_per_ms = dice.pick<uint64_t>({20, 125, 1'000});
+    weather.narrow_until = cluster_.schedule().now().plus_ms(lasts / 1000);
     later(lasts, [&weather] { weather.bytes_per_ms = 0; });
   } else {
     weather.extra_latency_us = dice.between(1'000, 300'000);

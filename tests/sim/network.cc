@@ -257,17 +257,26 @@ void Network::put_under_way(uint64_t id, Connection& c, Direction direction, Mes
   Lane& lane = c.lanes[direction];
   uint64_t bytes = message.byte_count();
   lane.queued_bytes += bytes;
-  int64_t way = dice_.spread(options_.latency_us);
-  if (weather_.extra_latency_us > 0) way += dice_.spread(weather_.extra_latency_us);
-  uint64_t rate = weather_.bytes_per_ms > 0 ? weather_.bytes_per_ms : options_.bytes_per_ms;
-  int64_t busy = static_cast<int64_t>(bytes * 1000 / rate);
-  Time earliest{schedule_.now().us + way + busy};
-  lane.last_arrival = std::max(earliest, Time{lane.last_arrival.us + busy});
+  lane.last_arrival = arrival(lane, bytes);
   auto shared = std::make_shared<Message>(std::move(message));
   // Two events of one time come in any order: a lane's arrivals are never of one time.
   ++lane.last_arrival.us;
   Way under{id, c.epoch, c.server, c.server_link, direction};
   schedule_.at(lane.last_arrival, [this, under, shared] { arrive(under, std::move(*shared)); });
+}
+
+// Behind what is under way already.
+Time Network::arrival(const Lane& lane, uint64_t bytes) {
+  int64_t way = dice_.spread(options_.latency_us);
+  if (weather_.extra_latency_us > 0) way += dice_.spread(weather_.extra_latency_us);
+  auto at_rate = [&](Time sent, uint64_t bytes_per_ms) {
+    auto busy = static_cast<int64_t>(bytes * 1000 / bytes_per_ms);
+    return Time{std::max(sent.us + way, lane.last_arrival.us) + busy};
+  };
+  Time usual = at_rate(schedule_.now(), options_.bytes_per_ms);
+  if (weather_.bytes_per_ms == 0) return usual;
+  Time at_end = std::max(usual, at_rate(weather_.narrow_until, options_.bytes_per_ms));
+  return std::min(at_rate(schedule_.now(), weather_.bytes_per_ms), at_end);
 }
 
 void Network::arrive(const Way& way, Message message) {

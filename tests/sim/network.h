@@ -65,6 +65,7 @@ class Network {
     uint64_t lost_percent = 0;     ///< of what peers say to each other
     uint64_t doubled_percent = 0;  ///< the same
     uint64_t bytes_per_ms = 0;     ///< of one connection and direction; 0: as ever
+    Time narrow_until;             ///< what is under way then, comes as fast as ever
   };
   Weather& weather() { return weather_; }
 
@@ -122,6 +123,7 @@ class Network {
     LinkId server_link;
     Direction direction = kToServer;
   };
+  Time arrival(const Lane& lane, uint64_t bytes);
   void arrive(const Way& way, Message message);
   void arrive_late(const Way& way, ListenerKind kind, Message message);
   void deliver(Connection& connection, Direction direction, Message message);
