@@ -47,11 +47,16 @@ void Journal::adopt(const JournalScan& scan, JournalEnd end) {
     file->path = scanned.path;
     file->handle = scanned.handle;
     file->bytes = scanned.bytes;
+    if (!scanned.header && scanned.bytes < options_.file_bytes) {  // not finished: no spare file
+      drop_file(*file);
+      continue;
+    }
     file->in_use = scanned.header.has_value();
     if (scanned.header) {
       file->sequence = scanned.header->sequence;
       file->salt = scanned.header->salt;
       next_sequence_ = std::max(next_sequence_, file->sequence + 1);
+      file->last_round = scan.highest;  // of a file without a readable round, for all we know
     }
     next_name_ = std::max(next_name_, name_of(file->path) + 1);
     bytes_ += file->bytes;

@@ -76,6 +76,7 @@ class Journal {
   /// Whether release(number) would free a file.
   bool would_release(RoundNumber number) const;
 
+  uint64_t unused_files() const;
   /// Files not in use and files that may still be created.
   uint64_t free_files() const;
   /// Bytes that making files would take until `files` wait unused (as far as max_bytes allows).
@@ -106,7 +107,6 @@ class Journal {
     uint64_t allocated = 0, named = 0;  ///< tickets
     std::optional<Error> error;
   };
-  uint64_t unused_files() const;
   uint64_t files_to_make() const;
   Result<void> begin_file(uint64_t round_bytes);
   Result<File*> free_file(uint64_t bytes);

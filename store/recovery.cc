@@ -51,6 +51,7 @@ class Recovery {
   Result<void> hand_over();
   bool is_header_sure(const JournalEnd& end) const;
   Result<void> write_last_anew(JournalEnd& end);
+  bool has_room_for(uint64_t round_bytes, const JournalEnd& end) const;
   /// kCorruption when the head's lists are damaged.
   Result<Loaded> load(const ScannedRound& round);
   Error untrusted(const std::string& why) const {
@@ -346,12 +347,24 @@ bool Recovery::is_header_sure(const JournalEnd& end) const {
   });
 }
 
+// Without a file for it, the start would fail where it could serve: on a full disk.
+bool Recovery::has_room_for(uint64_t round_bytes, const JournalEnd& end) const {
+  bool goes_on = end.file + 1 == scan_.files_in_use;
+  if (goes_on && end.position + round_bytes <= scan_.files[end.file].bytes) return true;
+  uint64_t file_bytes = kJournalHeaderBytes + round_bytes;
+  auto has_room = [&](const ScannedFile& file) { return !file.header && file.bytes >= file_bytes; };
+  if (std::any_of(scan_.files.begin(), scan_.files.end(), has_room)) return true;
+  auto free = disk_.free_bytes();
+  return free.ok() && *free >= std::max(file_bytes, journal_.capacity_of_file()) + kPageBytes;
+}
+
 // The next round follows the one before the last, and tells of that.
 Result<void> Recovery::write_last_anew(JournalEnd& end) {
   if (keeps_last_ || scan_.chain.empty() || !scan_.chain.back().found) return {};
   auto loaded = load(*scan_.chain.back().found);
   if (!loaded.ok() && loaded.error().code != Code::kCorruption) return loaded.error();
   if (!loaded.ok() || !are_whole(loaded->head, loaded->bytes)) return {};
+  if (!has_room_for(loaded->head.fixed.total_bytes + kPageBytes, end)) return {};
   recovered_.last_round = content_of(loaded->head, loaded->bytes);
   end.last = loaded->head.fixed.previous;
   end.before_last = loaded->head.fixed.before_previous;

@@ -61,7 +61,9 @@ Result<void> ShardStore::start() {
   ASSIGN(Recovered recovered, recover(disk_, journal_.store(), table_, journal_, limits));
   newest_image_ = recovered.newest_image;
   older_image_ = recovered.older_image;
-  journal_.release(older_image_);  // or each start would take a file more than it gives back
+  // As while running: each start would take a file more than it gives back, and on a full disk there
+  // is nothing else to use.
+  journal_.release(older_image_);
   bytes_since_checkpoint_ = recovered.bytes_after_image;
   for (const auto& [uid, log] : table_.logs) {
     appended_bytes_ += log.unfiled_bytes();
@@ -304,7 +306,7 @@ void ShardStore::send(RoundContent content, bool seal) {
   InFlight flight;
   flight.touched = take_touched();
   flight.seal = seal;
-  if (checkpoint_.phase() == Checkpoint::Phase::kReady) {
+  if (image_has_place()) {
     flight.image_shows = checkpoint_.shows();
     attach_image(content);
   }

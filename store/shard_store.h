@@ -84,6 +84,7 @@ class ShardStore final : public Store {
   void evict();
   bool may_drop_oldest();
   void bury();
+  bool image_has_place() const;
   bool checkpoint_due() const;
   void begin_checkpoint();
   void attach_image(RoundContent& content);

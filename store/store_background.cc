@@ -91,7 +91,7 @@ void ShardStore::background() {
   evict();
   bury();
   if (dirty() || writing() || failed_) return;
-  if (checkpoint_.phase() == Checkpoint::Phase::kReady) {
+  if (image_has_place()) {
     send({}, true);  // it protects the round before it as a seal would
   } else if (checkpoint_due()) {
     begin_checkpoint();
@@ -162,6 +162,13 @@ void ShardStore::bury() {
     op.path = segment_directory(uid) + "/" + name;
     disk_.submit(std::move(op));
   }
+}
+
+// On a full disk an image waits for a file; rounds go on in what is left of the last one.
+bool ShardStore::image_has_place() const {
+  return checkpoint_.phase() == Checkpoint::Phase::kReady &&
+         (journal_.unused_files() > 0 ||
+          available_bytes() >= journal_.capacity_of_file() + kJournalHeaderBytes);
 }
 
 // Due when redo would take long, or when the journal has no files left to give.

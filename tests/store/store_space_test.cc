@@ -85,6 +85,23 @@ TEST_F(SmallDisk, TakesRecordsAgainOnceThereIsRoom) {
   EXPECT_EQ(model_of(tested_.store()), tested_.model);
 }
 
+// Three files in all, of 30 votes each; an image is due after 64 votes.
+TEST_F(SmallDisk, AnImageWaitsForAFileWhileVotesGoOn) {
+  for (int i = 0; i < 1000; ++i) tested_.poll();
+  disk_.leave_free(0);
+  for (uint64_t term = 2; term < 80; ++term) {
+    tested_.hard_state(1, Term{term}, Uid{1});
+    round();
+    for (int i = 0; i < 10; ++i) tested_.poll();
+    ASSERT_FALSE(tested_.failed) << term;
+  }
+  EXPECT_EQ(tested_.store().figures().checkpoints, 0u);
+  disk_.leave_free(2u << 20);
+  for (int i = 0; i < 100; ++i) tested_.poll();
+  EXPECT_EQ(tested_.store().figures().checkpoints, 1u);
+  EXPECT_EQ(model_of(tested_.store()), tested_.model);
+}
+
 TEST_F(SmallDisk, SurvivesOthersTakingTheReserveAway) {
   for (int i = 0; i < 200; ++i) {
     tested_.append(1, Term{1}, 5000);
@@ -104,6 +121,102 @@ TEST_F(SmallDisk, SurvivesOthersTakingTheReserveAway) {
   disk_.set_capacity(64u << 20);
   for (int i = 0; i < 200; ++i) tested_.poll();
   EXPECT_TRUE(room().ok());
+}
+
+// Of a process that was killed; what it still had to write finds no room either.
+class SmallDiskStart : public SmallDisk {
+ protected:
+  void kill() {
+    disk_.hold();
+    tested_.close();
+    disk_.end_process(++starts_);
+  }
+  void start() {
+    auto opened = tested_.open(++starts_);
+    ASSERT_TRUE(opened.ok()) << opened.error().text;
+    EXPECT_EQ(model_of(tested_.store()), tested_.model);
+  }
+  void vote() {
+    tested_.hard_state(1, Term{++starts_}, Uid{1});
+    round();
+  }
+  /// Appends what the journal's files have room for, and no segment gets any of it.
+  void fill_the_journal(int entries) {
+    for (int i = 0; i < 1000; ++i) tested_.poll();
+    disk_.hold(DiskOp::Lane::kBackground);
+    for (int i = 0; i < entries; ++i) {
+      tested_.append(1, Term{1}, 10'000);
+      if (i % 7 == 6) round();
+    }
+    if (tested_.store().dirty()) round();
+  }
+  uint64_t starts_ = 1;
+};
+
+TEST_F(SmallDiskStart, WhatAnImageCoversIsUsedAgainByAStartOnAFullDisk) {
+  fill();
+  for (int i = 0; i < 60; ++i) {
+    kill();
+    ASSERT_NO_FATAL_FAILURE(start()) << i;
+    ASSERT_EQ(room().error().code, Code::kDiskFull);
+    vote();
+    for (int polls = 0; polls < 100; ++polls) tested_.poll();
+    ASSERT_FALSE(tested_.failed) << i;
+  }
+  EXPECT_LE(tested_.store().figures().journal_bytes, small().journal_max_bytes);
+  EXPECT_GE(disk_.free_bytes().value(), kReserve);
+}
+
+TEST_F(SmallDiskStart, NeedsNothingWhenOthersTookTheReserveAway) {
+  fill();
+  disk_.leave_free(0);
+  for (int i = 0; i < 8; ++i) {
+    kill();
+    ASSERT_NO_FATAL_FAILURE(start()) << i;
+    vote();
+    ASSERT_FALSE(tested_.failed) << i;
+  }
+  disk_.set_capacity(8u << 20);
+  for (int i = 0; i < 200; ++i) tested_.poll();
+  EXPECT_TRUE(room().ok());
+  EXPECT_GT(fill(), 10);
+  EXPECT_EQ(model_of(tested_.store()), tested_.model);
+}
+
+TEST_F(SmallDiskStart, KeepsInMemoryWhatAFullDiskCannotTake) {
+  fill_the_journal(70);
+  disk_.leave_free(0);
+  kill();
+  ASSERT_NO_FATAL_FAILURE(start());
+  EXPECT_GT(tested_.store().figures().tail_cache_bytes, small().tail_cache_bytes);
+  vote();
+  disk_.set_capacity(64u << 20);
+  for (int i = 0; i < 500; ++i) tested_.poll();
+  EXPECT_LE(tested_.store().figures().tail_cache_bytes, small().tail_cache_bytes);
+  EXPECT_TRUE(room().ok());
+  kill();
+  ASSERT_NO_FATAL_FAILURE(start());
+}
+
+TEST_F(SmallDiskStart, AFileThatWasBeingMadeIsNoSpareFile) {
+  for (int i = 0; i < 1000; ++i) tested_.poll();
+  auto journal_files = [&] {
+    auto names = disk_.list("journal").value();
+    return std::count_if(names.begin(), names.end(), [&](const std::string& name) {
+      return !disk_.bytes_of("journal/" + name).empty();
+    });
+  };
+  auto made = journal_files();
+  disk_.put("journal/00000000.jnl", {});  // before all others, in every order
+  disk_.leave_free(0);
+  kill();
+  ASSERT_NO_FATAL_FAILURE(start());
+  for (int i = 0; i < 40; ++i) {  // the file in use ends
+    vote();
+    ASSERT_FALSE(tested_.failed) << i;
+  }
+  EXPECT_EQ(journal_files(), made);
+  EXPECT_FALSE(disk_.exists("journal/00000000.jnl"));
 }
 
 TEST(StoreReading, AnAnswerIsFewPiecesHoweverTheEntriesLie) {
