@@ -14,6 +14,7 @@ namespace strandlog::store {
 namespace {
 
 constexpr size_t kImages = 3;  // two that are kept, one of a last round that is not
+constexpr uint64_t kPaddingOfLog = 4 * kPageBytes;  // a directory, a header, ends of pieces
 
 class Recovery {
  public:
@@ -47,6 +48,7 @@ class Recovery {
   void load_image_replica(const Item& item, const RoundFixed& fixed, ByteView bytes);
   Result<void> redo_from(RoundNumber shown);
   Result<std::vector<RepeatedItem>> told_after(size_t link);
+  bool can_relieve_memory() const;
   Result<void> relieve_memory();
   Result<void> hand_over();
   bool is_header_sure(const JournalEnd& end) const;
@@ -243,10 +245,20 @@ Result<std::vector<RepeatedItem>> Recovery::told_after(size_t link) {
   return after->repeat;
 }
 
+// On a full disk all stays in memory, which the journal's length bounds; the running store files it
+// once there is space. Half a filing could not be taken back.
+bool Recovery::can_relieve_memory() const {
+  uint64_t bytes = table_.buffer.bytes();
+  if (bytes <= limits_.memory_bytes || table_.buffer.chunk_count() < 2) return false;
+  uint64_t padding = bytes / 32 + table_.logs.size() * kPaddingOfLog;
+  auto free = disk_.free_bytes();
+  return !free.ok() || *free >= bytes + padding;
+}
+
 // Files everything restored so far and lets go of its memory. A later round may truncate some of
 // it: then its segment is cut, as while running.
 Result<void> Recovery::relieve_memory() {
-  if (table_.buffer.bytes() <= limits_.memory_bytes || table_.buffer.chunk_count() < 2) return {};
+  if (!can_relieve_memory()) return {};
   mark<"store: a start files what memory cannot hold">();
   SynchronousDisk disk(disk_);
   SegmentFiler filer(disk, limits_.filer);

@@ -28,7 +28,7 @@ struct Recovered {
 ///
 /// A round is torn, and cut, only if no higher round head exists anywhere in the journal. Any other
 /// damage was durable once: the replicas it names are out of service, the others are whole.
-/// Restored entries beyond `limits.memory_bytes` go into segments on the way.
+/// Restored entries beyond `limits.memory_bytes` go into segments on the way, if the disk has room.
 struct RecoveryLimits {
   uint64_t memory_bytes = UINT64_MAX;
   FilerOptions filer;
