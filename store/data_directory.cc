@@ -284,7 +284,9 @@ Result<DataDirectory> DataDirectory::lock(const std::string& path, bool read_onl
     return locked_by(path, pid);
   }
   if (::ftruncate(fd.get(), 0) != 0) return failed("truncate " + file);
-  TRY(write_text(fd.get(), file, std::to_string(::getpid()) + "\n"));
+  // Only for the text of locked_by(): a full disk need not have room for it.
+  Result<void> noted = write_text(fd.get(), file, std::to_string(::getpid()) + "\n");
+  if (!noted.ok() && noted.error().code != Code::kDiskFull) return noted.error();
   return DataDirectory(path, directory.release(), fd.release());
 }
 

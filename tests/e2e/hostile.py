@@ -642,13 +642,7 @@ class SmallDisk:
         with open(os.path.join(self.mount, "filler"), "wb") as file:
             for _ in range(48):
                 file.write(bytes(MIB))
-        with open(self.k.path("small.log"), "wb") as log:
-            self.broker = subprocess.Popen(
-                [os.path.join(c.BIN, "strandlogd"), "--dev", "--data.dir",
-                 os.path.join(self.mount, "broker"), "--listen", self.here, "--listen.peer",
-                 f"127.0.0.1:{self.k.base + 105}", "--disk.reserve.bytes", "16MiB",
-                 "--journal.max.bytes", "24MiB", "--journal.file.bytes", "2MiB", "--segment.bytes",
-                 "4MiB"], env=self.k.env, stdin=subprocess.DEVNULL, stderr=log)
+        self.start()
         try:
             c.wait_for("a topic on the small disk", lambda: self.run(
                 "topic", "create", "t", code=None).returncode in (0, 6), 20)
@@ -656,6 +650,21 @@ class SmallDisk:
             self.__exit__(type(error), error, None)
             raise
         return self
+
+    def start(self):
+        with open(self.k.path("small.log"), "ab") as log:
+            self.broker = subprocess.Popen(
+                [os.path.join(c.BIN, "strandlogd"), "--dev", "--data.dir",
+                 os.path.join(self.mount, "broker"), "--listen", self.here, "--listen.peer",
+                 f"127.0.0.1:{self.k.base + 105}", "--disk.reserve.bytes", "16MiB",
+                 "--journal.max.bytes", "24MiB", "--journal.file.bytes", "2MiB", "--segment.bytes",
+                 "4MiB"], env=self.k.env, stdin=subprocess.DEVNULL, stderr=log)
+
+    def take_the_rest(self):
+        """As another program would: to the last byte."""
+        with contextlib.suppress(OSError), open(os.path.join(self.mount, "rest"), "ab") as file:
+            while True:
+                os.write(file.fileno(), bytes(4096))
 
     def __exit__(self, kind, error, trace):
         self.broker.terminate()
@@ -760,6 +769,26 @@ def full_disk_keeps_its_reserve():
         c.require(free >= 14 * MIB, f"{16 * MIB - free} bytes of the reserve are used")
 
 
+def full_disk_is_started_on():
+    """Killed, killed again and stopped where not a byte is left: it starts there, serves, goes on."""
+    with small_disk() as disk:
+        if disk is None:
+            return
+        source, count = disk.fill()
+        for way in (signal.SIGKILL, signal.SIGKILL, signal.SIGTERM):
+            disk.broker.send_signal(way)
+            disk.broker.wait(timeout=20)
+            disk.take_the_rest()
+            disk.start()
+            c.wait_for(f"it serves after {way.name}", lambda: disk.run(
+                "topic", "describe", "t", code=None).returncode == 0, 20)
+            same_as_the_source(disk, source, count)
+        end = disk.end()
+        for name in ("rest", "filler"):
+            os.unlink(os.path.join(disk.mount, name))
+        c.wait_for("writes go on", lambda: disk.end() > end, 15)
+
+
 def full_disk_is_not_healthy():
     with small_disk() as disk:
         if disk is None:
@@ -809,8 +838,9 @@ def produce_can_be_interrupted():
 
 ROWS = (garbage_on_both_ports, idle_connections, wrong_commands, record_over_the_limit,
         offset_beyond_the_end, errors_show_no_control_characters, foreign_directories,
-        wrong_settings, blank_broker_waits, full_disk_still_reads, full_disk_keeps_its_reserve,
-        full_disk_is_not_healthy, freed_disk_writes_again, produce_can_be_interrupted)
+        wrong_settings, blank_broker_waits, full_disk_still_reads, full_disk_is_started_on,
+        full_disk_keeps_its_reserve, full_disk_is_not_healthy, freed_disk_writes_again,
+        produce_can_be_interrupted)
 
 if __name__ == "__main__":
     c.main({f.__name__: f for f in ROWS})
