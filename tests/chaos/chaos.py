@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Real brokers under a mixed schedule of faults, and clients whose history is checked at the end.
 
-A network namespace for each broker, clients of the public library, one broker on a small disk, one
-behind a proxy. Afterwards everything is healed, every record is read, every directory verified. The
+A network namespace for each broker, clients of the public library, one broker on a small disk of
+memory, one on ext4 behind a loop device, one behind a proxy. Afterwards everything is healed, every record is read, every directory verified. The
 exit code is 1 if a promise was broken.
 """
 import argparse
@@ -20,9 +20,10 @@ import cluster as c  # noqa: E402
 import load  # noqa: E402
 import mischief  # noqa: E402
 import netns  # noqa: E402
+import volume  # noqa: E402
 
 PARTITIONS = 6
-SMALL_DISK = 4 << 30  # of memory, as far as it is used
+SMALL_DISK = 4 << 30  # of memory, or of a file, as far as it is used
 # Files are begun and used again often; the reserve is what a full disk leaves.
 SETTINGS = {"journal.file.bytes": "4MiB", "journal.max.bytes": "64MiB", "segment.bytes": "8MiB"}
 TICK_SECONDS = 0.02
@@ -75,8 +76,14 @@ def verify(k):
 
 def run(asked, report):
     """Fills in the report; c.Failed with what does not hold, and the files are kept."""
-    small, proxied = 1 + asked.seed % asked.brokers, 1 + (asked.seed + 1) % asked.brokers
-    with apart.Apart(asked.brokers, SETTINGS, {small: SMALL_DISK}, (proxied,)) as k:
+    small, proxied, looped = (1 + (asked.seed + i) % asked.brokers for i in range(3))
+    volumes = {small: (volume.Memory, SMALL_DISK)}
+    reason = volume.no_images()
+    if reason:
+        print(f"   no broker is on a loop device: {reason}", flush=True)
+    else:
+        volumes[looped] = (volume.Image, SMALL_DISK)
+    with apart.Apart(asked.brokers, SETTINGS, volumes, (proxied,)) as k:
         records = load.Load(k, PARTITIONS, clients=asked.clients, rate=asked.rate)
         began = time.monotonic()
         try:

@@ -36,7 +36,7 @@ class Mischief:
                       self.die_at_failpoint, self.fail_disk, self.short_write, self.stall_disk,
                       self.stop, self.pause, self.isolate, self.cut_pair, self.cut_one_way,
                       self.cut_clients, self.lose, self.limit]
-        self.kinds += [self.fill_disk] * bool(k.small_disks)
+        self.kinds += [self.fill_disk] * bool(k.volumes)
         self.kinds += [self.delay, self.stall, self.reset, self.replay] * bool(k.doors)
         self.later(self.between(*GAP_SECONDS), self.strike)
 
@@ -103,8 +103,8 @@ class Mischief:
         for door in self.k.doors.values():
             door.tell("delay", 0)
             door.tell("stall", "no")
-        for broker in self.k.small_disks:
-            self.k.leave_free(broker, None)
+        for volume in self.k.volumes.values():
+            volume.leave_free(None)
         for broker in self.k.all():
             self.k.resume(broker)
             faults.forget(self.k.rule_file(broker))
@@ -174,10 +174,13 @@ class Mischief:
                   f"stall={int(1000 * seconds)}", seconds)
 
     def fill_disk(self, _, seconds):
-        """Within the reserve, or nearly to the last byte."""
-        one = self.dice.choice(sorted(self.k.small_disks))
-        self.k.leave_free(one, self.dice.choice((1, 40)) * MIB)
-        self.hold(one, 2 * seconds, lambda: self.k.leave_free(one, None))
+        """Within the reserve, or to the last byte or nearly; half of them must start like this."""
+        one = self.dice.choice(sorted(self.k.volumes))
+        volume = self.k.volumes[one]
+        volume.leave_free(self.dice.choice((0, 1, 40)) * MIB)
+        self.hold(one, 2 * seconds, lambda: volume.leave_free(None))
+        if self.dice.random() < 0.5:
+            self.kill(one, seconds)
 
     # ------------------------------------------------------------------------------------- network
 

@@ -17,15 +17,15 @@ STOP_SECONDS = 30
 
 
 class Apart(c.Cluster):
-    """`small_disks`: bytes of a tmpfs for each broker's directory, by broker. `proxied`: brokers
-    that others reach through a proxy, `doors[broker]`."""
+    """`small_disks`: kind and bytes of the volume for a broker's directory, by broker, which is
+    `volumes[broker]` then. `proxied`: brokers that others reach through a proxy, `doors[broker]`."""
 
     def __init__(self, brokers=3, settings=None, small_disks=None, proxied=()):
         super().__init__(brokers, settings)
         self.net = netns.Net([*range(1, brokers + 1), CLIENTS])
         self.inside = self.net.inside(CLIENTS)
         self.small_disks, self.proxied = small_disks or {}, proxied
-        self.processes, self.doors = {}, {}
+        self.processes, self.doors, self.volumes = {}, {}, {}
         self.undo = contextlib.ExitStack()
 
     @property
@@ -53,20 +53,10 @@ class Apart(c.Cluster):
 
     def make_room(self, broker):
         os.mkdir(self.data(broker), 0o700)
-        size = self.small_disks.get(broker)
-        if not size:
-            return
-        subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size},mode=0700", "none",
-                        self.data(broker)], check=True, stderr=subprocess.PIPE)
-        self.undo.callback(subprocess.run, ["umount", self.data(broker)], check=True)
-
-    def leave_free(self, broker, size):
-        """Shrinks a small disk around what is on it; none: as large as it was."""
-        info = os.statvfs(self.data(broker))
-        used = (info.f_blocks - info.f_bfree) * info.f_frsize
-        limit = self.small_disks[broker] if size is None else used + size
-        subprocess.run(["mount", "-o", f"remount,size={limit}", self.data(broker)], check=True,
-                       stderr=subprocess.PIPE)
+        if broker in self.small_disks:
+            kind, size = self.small_disks[broker]
+            self.volumes[broker] = kind(self.data(broker), size)
+            self.undo.callback(self.volumes[broker].close)
 
     def open_door(self, broker):
         if broker not in self.proxied:
