@@ -46,9 +46,17 @@ class Produce {
     Sender sender;
     wire::TopicPartition where;  ///< of the item: the answer may have left at its deadline
   };
+  /// An item that was asked to be durable here only, and is not committed yet. It may be lost with
+  /// the leadership, its answer on the way: then nothing behind it may be accepted.
+  struct Exposed {
+    Index index;
+    wire::TopicPartition where;
+    Sender sender;
+  };
   struct Waiters {
     Term term;  ///< they were appended in
     std::deque<Waiter> committed, durable;
+    std::deque<Exposed> exposed;
   };
 
   struct Accepted {
