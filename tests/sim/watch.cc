@@ -32,7 +32,12 @@ void Watch::saw_peer(const Sighting& sighting) {
   registry_.speaks(sighting, *message);
   using Kind = wire::RaftMessage::Kind;
   for (const wire::RaftMessage& raft : message->raft) {
-    if (raft.kind == Kind::kAppend) leads(raft.group, raft.term, raft.from);
+    if (raft.frames > 0) busy_leader_ = sighting.from;
+    if (raft.kind == Kind::kAppend && leads(raft.group, raft.term, raft.from)) {
+      for (const auto& then : std::exchange(leaders_awaited_, {})) {
+        then({sighting.from, raft.group, raft.term});
+      }
+    }
     if (raft.kind == Kind::kVoteAnswer && raft.granted && !raft.pre) {
       votes_for(raft.from, raft.term, raft.to);
       for (const auto& then : std::exchange(votes_awaited_, {})) {
@@ -47,11 +52,13 @@ void Watch::saw_peer(const Sighting& sighting) {
   }
 }
 
-void Watch::leads(const GroupId& group, Term term, Uid leader) {
-  Uid known = leaders_.try_emplace({group, term}, leader).first->second;
-  if (known == leader || violations_.size() >= kMostViolations) return;
+bool Watch::leads(const GroupId& group, Term term, Uid leader) {
+  auto [entry, is_new] = leaders_.try_emplace({group, term}, leader);
+  Uid known = entry->second;
+  if (known == leader || violations_.size() >= kMostViolations) return is_new;
   violations_.push_back("I14: replicas " + text(known) + " and " + text(leader) +
                         " both led a group in term " + std::to_string(term.value));
+  return false;
 }
 
 void Watch::votes_for(Uid voter, Term term, Uid candidate) {

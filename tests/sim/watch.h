@@ -29,6 +29,13 @@ struct VoteSeen {
   Term term;
 };
 
+/// The first append of a leader in its term, leaving now.
+struct LeaderSeen {
+  std::string host;
+  GroupId group;
+  Term term;
+};
+
 /// I14 of what brokers say to each other: one leader per group and term, one vote per replica and
 /// term; who they are goes to a Registry. Of what they say to clients, marks go to a Told and a
 /// sample of promises to others who look into it. One thread.
@@ -39,6 +46,12 @@ class Watch {
   void sample_promise(std::function<void(const Promise&)> look);
   /// Calls `then` with the next vote granted to another; it is called from inside a send.
   void await_vote(std::function<void(const VoteSeen&)> then) { votes_awaited_.push_back(then); }
+  /// The same with the next leader that sends its first append.
+  void await_leader(std::function<void(const LeaderSeen&)> then) {
+    leaders_awaited_.push_back(then);
+  }
+  /// The host that sent entries last; none yet.
+  const std::optional<std::string>& busy_leader() const { return busy_leader_; }
   const std::vector<std::string>& violations() const { return violations_; }
   const Told& told() const { return told_; }
   Registry& registry() { return registry_; }
@@ -53,13 +66,16 @@ class Watch {
   void saw_request(const Sighting& sighting);
   void saw_answer(const Sighting& sighting);
   void look_for_promise(const Sighting& sighting, const wire::Answer& answer);
-  void leads(const GroupId& group, Term term, Uid leader);
+  /// True when no leader of this term was known.
+  bool leads(const GroupId& group, Term term, Uid leader);
   void votes_for(Uid voter, Term term, Uid candidate);
 
   std::map<std::pair<GroupId, Term>, Uid> leaders_;
   std::map<std::pair<Uid, Term>, Uid> votes_;
   std::function<void(const Promise&)> look_;
   std::vector<std::function<void(const VoteSeen&)>> votes_awaited_;
+  std::vector<std::function<void(const LeaderSeen&)>> leaders_awaited_;
+  std::optional<std::string> busy_leader_;
   std::map<std::pair<uint64_t, uint64_t>, uint8_t> asked_;  ///< (connection, request) → acks
   Told told_;
   Registry registry_;

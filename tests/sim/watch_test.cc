@@ -52,6 +52,27 @@ TEST(Watch, SeesAReplicaThatVotesTwice) {
   EXPECT_EQ(watch.violations().size(), 2u) << "a candidate votes for itself";
 }
 
+TEST(Watch, TellsOfALeadersFirstAppendAndOfWhoSentEntriesLast) {
+  Watch watch;
+  std::vector<Term> begun;
+  std::function<void(const LeaderSeen&)> again = [&](const LeaderSeen& seen) {
+    begun.push_back(seen.term);
+    watch.await_leader(again);
+  };
+  show(watch, raft_message(Kind::kAppend, 1, 2, 5));
+  watch.await_leader(again);
+  show(watch, raft_message(Kind::kAppend, 1, 3, 5));
+  show(watch, raft_message(Kind::kAppend, 2, 3, 6));
+  show(watch, raft_message(Kind::kVoteRequest, 2, 3, 7));
+  show(watch, raft_message(Kind::kAppend, 2, 3, 8));
+  EXPECT_EQ(begun, (std::vector<Term>{Term{6}, Term{8}}));
+  EXPECT_FALSE(watch.busy_leader());
+  wire::RaftMessage entries = raft_message(Kind::kAppend, 2, 3, 8);
+  entries.frames = 1;
+  show(watch, entries);
+  EXPECT_EQ(watch.busy_leader(), kHost);
+}
+
 struct Conversation {
   Watch watch;
   std::vector<uint64_t> offsets;
