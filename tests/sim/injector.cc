@@ -4,6 +4,11 @@
 #include <algorithm>
 
 namespace strandlog::sim {
+namespace {
+
+constexpr int64_t kLongestFallUs = 8'000'000;
+
+}  // namespace
 
 void Injector::begin(const std::vector<Strike>& strikes) {
   *active_ = true;
@@ -20,6 +25,16 @@ void Injector::later(int64_t us, std::function<void()> what) {
 
 SimBroker& Injector::any_broker(Dice& dice) {
   return cluster_.broker(1 + dice.below(cluster_.broker_count()));
+}
+
+SimBroker& Injector::broker_on(const std::string& host) {
+  auto is_it = [&](const auto& broker) { return broker->host() == host; };
+  return **std::find_if(cluster_.brokers().begin(), cluster_.brokers().end(), is_it);
+}
+
+SimBroker& Injector::busy_leader() {
+  const auto& seen = cluster_.watch().busy_leader();
+  return seen ? broker_on(*seen) : cluster_.broker(1);
 }
 
 void Injector::down_for_a_while(SimBroker& broker, Dice& dice) {
@@ -49,6 +64,10 @@ void Injector::strike(const Strike& strike) {
       return later(dice.between(100'000, 10'000'000), [&one] { one.resume(); });
     case Fault::kSleepwalk:
       return sleepwalk(one, dice);
+    case Fault::kLeadersFall:
+      return fell_leaders(dice);
+    case Fault::kAdrift:
+      return set_adrift(dice);
     case Fault::kCleanStop:
       one.begin_stop();
       return later(3'500'000, [this, &one, dice]() mutable { down_for_a_while(one, dice); });
@@ -83,32 +102,82 @@ void Injector::strike(const Strike& strike) {
 void Injector::sleepwalk(SimBroker& one, Dice& dice) {
   int64_t sleeps = dice.between(1'500'000, 8'000'000), walks = dice.between(500'000, 3'000'000);
   one.pause();
+  isolate(one);
+  later(sleeps, [&one] { one.resume(); });
+  later(sleeps + walks, [this, &one] { rejoin(one); });
+}
+
+void Injector::isolate(SimBroker& one) {
   for (auto& other : cluster_.brokers()) {
     if (other.get() == &one) continue;
     cluster_.network().cut(one.host(), other->host());
     cluster_.network().cut(other->host(), one.host());
   }
-  later(sleeps, [&one] { one.resume(); });
-  later(sleeps + walks, [this, &one] {
-    for (auto& other : cluster_.brokers()) {
-      cluster_.network().heal(one.host(), other->host());
-      cluster_.network().heal(other->host(), one.host());
-    }
+}
+
+void Injector::rejoin(SimBroker& one) {
+  for (auto& other : cluster_.brokers()) {
+    cluster_.network().heal(one.host(), other->host());
+    cluster_.network().heal(other->host(), one.host());
+  }
+}
+
+// As if to lead were too much for a link: it carries some of the first appends or none, and is well
+// again when another one leads.
+void Injector::fell_leaders(Dice& dice) {
+  SimBroker& first = busy_leader();
+  isolate(first);
+  later(kLongestFallUs, [this, &first] { rejoin(first); });
+  await_fall({&first, std::nullopt, 1 + dice.below(4), kLongestFallUs, dice});
+}
+
+void Injector::await_fall(const Fall& fall) {
+  if (fall.left == 0) return;
+  cluster_.watch().await_leader([this, active = active_, fall](const LeaderSeen& seen) {
+    if (!*active) return;
+    if (fall.group && fall.group != seen.group) return await_fall(fall);
+    begin_fall(fall, seen);
   });
+}
+
+void Injector::begin_fall(Fall fall, const LeaderSeen& seen) {
+  SimBroker& next = broker_on(seen.host);
+  fall.group = seen.group;
+  auto most = fall.dice.pick<uint64_t>({1, 1, 3'000, 20'000});
+  later(static_cast<int64_t>(fall.dice.below(most)), [this, &next, fall]() mutable {
+    cluster_.note(next.host() + " leads and falls");
+    if (fall.last && fall.last != &next) rejoin(*fall.last);
+    isolate(next);
+    later(fall.longest_us, [this, &next] { rejoin(next); });
+    fall.last = &next;
+    --fall.left;
+    await_fall(fall);
+  });
+}
+
+// What it writes and what it says go the same way, as with disks on the network; the one may be
+// gone before the other and come back later. Who leads in its place may fall as well, for a moment.
+void Injector::set_adrift(Dice& dice) {
+  SimBroker& one = busy_leader();
+  cluster_.note(one.host() + " goes adrift");
+  int64_t speaks = dice.between(0, 600'000), writes = dice.between(0, 600'000);
+  int64_t drifts = dice.between(1'000'000, 8'000'000);
+  int64_t stalls_ms = (drifts + speaks - writes) / 1000 + dice.between(0, 1'500);
+  later(writes, [&one, stalls_ms] { one.stall_disk(stalls_ms); });
+  later(speaks, [this, &one] { isolate(one); });
+  later(speaks + drifts, [this, &one] { rejoin(one); });
+  await_fall({nullptr, std::nullopt, dice.below(3), dice.between(700'000, 2'000'000), dice});
 }
 
 // Its answer has time to arrive; what it wrote beside it, perhaps not.
 void Injector::kill_next_voter(Dice& dice) {
   int64_t dies = dice.between(300, 5'000), back = dice.between(1'000, 400'000);
   cluster_.watch().await_vote([this, dies, back, dice](const VoteSeen& vote) {
-    for (auto& broker : cluster_.brokers()) {
-      if (broker->host() != vote.host) continue;
-      later(dies, [this, &one = *broker, back, dice] {
-        cluster_.note(one.host() + " voted and dies");
-        one.kill();
-        cluster_.start_later(one, back, dice, [active = active_] { return *active; });
-      });
-    }
+    later(dies, [this, &one = broker_on(vote.host), back, dice] {
+      cluster_.note(one.host() + " voted and dies");
+      one.kill();
+      cluster_.start_later(one, back, dice, [active = active_] { return *active; });
+    });
   });
 }
 

@@ -26,6 +26,8 @@ constexpr Named kNames[] = {
     {Fault::kCleanStop, "clean-stop"},
     {Fault::kCut, "cut"},
     {Fault::kOneWay, "one-way"},
+    {Fault::kLeadersFall, "leaders-fall"},
+    {Fault::kAdrift, "adrift"},
     {Fault::kReset, "reset"},
     {Fault::kReplay, "replay"},
     {Fault::kLose, "lose"},

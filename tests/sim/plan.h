@@ -21,18 +21,20 @@ enum class Fault {
   kPause,       ///< SIGSTOP for up to 10 s
   kSleepwalk,   ///< the same; the other brokers cannot be reached for a while when it goes on
   kCleanStop,
-  kCut,        ///< nothing passes between a broker and some others
-  kOneWay,     ///< the same in one direction
-  kReset,      ///< connections break; what was under way is lost, or arrives late
-  kReplay,     ///< old messages of peers arrive once more
-  kLose,       ///< messages of peers vanish for a while
-  kDouble,     ///< messages of peers arrive twice for a while
-  kNarrow,     ///< little bandwidth for a while
-  kLatency,    ///< everything takes longer for a while
-  kDiskStall,  ///< a disk does not answer for up to 5 s
-  kDiskError,  ///< a write or flush fails; the process must stop
-  kDiskFull,   ///< no space is left for a while
-  kClock,      ///< clocks run up to 2 % fast or slow, wall clocks jump
+  kCut,          ///< nothing passes between a broker and some others
+  kOneWay,       ///< the same in one direction
+  kLeadersFall,  ///< the busy leader is cut off, then its successors, each right after its election
+  kAdrift,       ///< the busy leader is cut off and its disk stalls; its successors fall briefly
+  kReset,        ///< connections break; what was under way is lost, or arrives late
+  kReplay,       ///< old messages of peers arrive once more
+  kLose,         ///< messages of peers vanish for a while
+  kDouble,       ///< messages of peers arrive twice for a while
+  kNarrow,       ///< little bandwidth for a while
+  kLatency,      ///< everything takes longer for a while
+  kDiskStall,    ///< a disk does not answer for up to 5 s
+  kDiskError,    ///< a write or flush fails; the process must stop
+  kDiskFull,     ///< no space is left for a while
+  kClock,        ///< clocks run up to 2 % fast or slow, wall clocks jump
 };
 const char* name_of(Fault fault);
 const std::vector<Fault>& all_faults();
