@@ -46,7 +46,7 @@ void draw_knobs(Dice& dice, broker::BrokerConfig& config) {
   store.journal_max_bytes = 8 * store.journal_file_bytes;
   store.segment_bytes = dice.pick<uint64_t>({8u << 10, 16u << 10, 256u << 10, 4u << 20});
   store.tail_cache_bytes = dice.pick<uint64_t>({0, 64u << 10, 4u << 20});
-  store.round_bytes = dice.pick<uint64_t>({4u << 10, 64u << 10, 1u << 20});
+  store.round_bytes = dice.pick<uint64_t>({1, 4u << 10, 64u << 10, 1u << 20});
   store.reserve_bytes = 1u << 20;
   config.replication_window_bytes = dice.pick<uint64_t>({1, 64u << 10, 8u << 20});
   config.uncommitted_bytes_group = dice.pick<uint64_t>({256u << 10, 32u << 20});
