@@ -81,8 +81,11 @@ void Journal::adopt(const JournalScan& scan, JournalEnd end) {
 Result<void> Journal::make_header_sure() {
   if (!unsure_header_) return {};
   Pages pages(kJournalHeaderBytes);
+  ASSIGN(uint64_t got, read_around_damage(disk_, active_->handle, 0, pages.view()));
+  bool first_is_whole = got >= kPageBytes && is_journal_header(pages.view().first(kPageBytes));
   encode_journal_header(*unsure_header_, pages.view());
-  for (uint64_t copy = 0; copy < kJournalHeaderBytes; copy += kPageBytes) {
+  // The copy that was read stays as it is until the other one is durable.
+  for (uint64_t copy : {first_is_whole ? kPageBytes : 0, first_is_whole ? 0 : kPageBytes}) {
     TRY(disk_.write(active_->handle, copy, pages.view().subspan(copy, kPageBytes)));
     TRY(disk_.flush(active_->handle));
   }

@@ -63,7 +63,8 @@ class Journal {
   }
 
   /// Before the first round of a start: writes the header of the file that goes on anew if nobody
-  /// knows that it is durable; one copy after the other, so that one is always whole. Blocks.
+  /// knows that it is durable; one copy after the other, so that one is always whole, however often
+  /// this is cut short. Blocks.
   Result<void> make_header_sure();
 
   /// The number the next round will have.

@@ -185,6 +185,11 @@ void encode_journal_header(const JournalFileHeader& header, MutableByteView out)
   std::memcpy(p + kPageBytes, p, kPageBytes);
 }
 
+bool is_journal_header(ByteView page) {
+  auto header = decode_header_page(page, {});
+  return header.ok() || header.error().code != Code::kCorruption;
+}
+
 Result<JournalFileHeader> decode_journal_header(ByteView bytes, const StoreId& store) {
   if (bytes.size() < kJournalHeaderBytes) {
     return damaged("file of " + std::to_string(bytes.size()) + " bytes has no header");

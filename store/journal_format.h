@@ -28,6 +28,8 @@ struct JournalFileHeader {
 
 /// `out` is kJournalHeaderBytes long.
 void encode_journal_header(const JournalFileHeader& header, MutableByteView out);
+/// Whether one page holds a whole header, of any store.
+bool is_journal_header(ByteView page);
 /// From the first kJournalHeaderBytes of a file; the first whole copy counts. kCorruption when
 /// neither is, kWrongIdentity when it belongs to another store, kUnsupported for a newer version.
 Result<JournalFileHeader> decode_journal_header(ByteView bytes, const StoreId& store);

@@ -73,7 +73,8 @@ void follow_chain(const RoundMap& rounds, JournalScan& scan) {
   for (auto below = at; below != rounds.begin();) {
     --below;
     if (below->first <= at->second.fixed.previous) break;
-    scan.replaced.push_back(below->second);
+    bool follows_the_same = below->second.fixed.previous == at->second.fixed.previous;
+    if (follows_the_same) scan.replaced.push_back(below->second);
   }
   while (true) {
     chain.push_back({at->first, at->second});

@@ -13,7 +13,6 @@
 namespace strandlog::store {
 namespace {
 
-constexpr size_t kImages = 3;  // two that are kept, one of a last round that is not
 constexpr uint64_t kPaddingOfLog = 4 * kPageBytes;  // a directory, a header, ends of pieces
 
 class Recovery {
@@ -39,10 +38,10 @@ class Recovery {
     ByteView bytes;  ///< in memory_
   };
 
+  Result<void> flush_what_was_found();
   Result<void> judge_last_round();
   Result<bool> is_whole(const ScannedRound& round);
   Result<void> find_images();
-  void note_images(const std::vector<const Image*>& whole);
   Result<void> choose_start();
   Result<void> load_image(const Image& image);
   void load_image_replica(const Item& item, const RoundFixed& fixed, ByteView bytes);
@@ -53,7 +52,7 @@ class Recovery {
   Result<void> hand_over();
   bool is_header_sure(const JournalEnd& end) const;
   Result<void> write_last_anew(JournalEnd& end);
-  bool has_room_for(uint64_t round_bytes, const JournalEnd& end) const;
+  bool has_room_for(const RoundFixed& round, const JournalEnd& end) const;
   /// kCorruption when the head's lists are damaged.
   Result<Loaded> load(const ScannedRound& round);
   Error untrusted(const std::string& why) const {
@@ -73,7 +72,6 @@ class Recovery {
   std::optional<RoundHead> cut_;        ///< the torn round, when its lists are whole
   std::optional<ScannedRound> cut_at_;  ///< and where it is
   std::vector<Image> images_;           ///< newest first
-  bool keeps_last_ = false;             ///< the only base image is in the last round
   std::vector<RepeatedItem> last_items_;
   Recovered recovered_;
 };
@@ -84,7 +82,7 @@ Result<Recovery::Loaded> Recovery::load(const ScannedRound& round) {
   return Loaded{std::move(head), bytes};
 }
 
-bool are_whole(const RoundHead& head, ByteView bytes) {
+bool round_is_whole(const RoundHead& head, ByteView bytes) {
   return bytes.size() == head.fixed.total_bytes &&
          std::all_of(head.items.begin(), head.items.end(),
                      [&](const Item& item) { return item_is_whole(item, head.fixed, bytes); });
@@ -93,18 +91,17 @@ bool are_whole(const RoundHead& head, ByteView bytes) {
 Result<bool> Recovery::is_whole(const ScannedRound& round) {
   auto loaded = load(round);
   if (!loaded.ok() && loaded.error().code != Code::kCorruption) return loaded.error();
-  return loaded.ok() && are_whole(loaded->head, loaded->bytes);
+  return loaded.ok() && round_is_whole(loaded->head, loaded->bytes);
 }
 
-// A boot and a seal say nothing to a later start, and a base image can be taken again.
+// A boot and a seal say nothing to a later start.
 bool is_worth_repeating(const Item& item) {
-  bool is_image = item.kind == ItemKind::kImageBegin || item.kind == ItemKind::kImageReplica ||
-                  item.kind == ItemKind::kImageNote;
-  return !is_image && item.kind != ItemKind::kBoot && item.kind != ItemKind::kSeal;
+  return item.kind != ItemKind::kBoot && item.kind != ItemKind::kSeal;
 }
 
 RoundContent content_of(const RoundHead& head, ByteView bytes) {
   RoundContent content;
+  content.has_image = head.fixed.has_image;
   for (const Item& item : head.items) {
     if (!is_worth_repeating(item)) continue;
     content.items.push_back(item);
@@ -125,7 +122,7 @@ Result<void> Recovery::judge_last_round() {
   const ScannedRound& last = *scan_.chain.back().found;
   auto loaded = load(last);
   if (!loaded.ok() && loaded.error().code != Code::kCorruption) return loaded.error();
-  if (loaded.ok() && are_whole(loaded->head, loaded->bytes)) return {};
+  if (loaded.ok() && round_is_whole(loaded->head, loaded->bytes)) return {};
   mark<"store: a torn round is cut">();
   LOG(kInfo, "torn journal round cut", kv("round", last.fixed.number),
       kv("bytes", last.fixed.total_bytes));
@@ -144,7 +141,7 @@ Result<void> Recovery::judge_last_round() {
 
 Result<void> Recovery::find_images() {
   size_t whole = 0;
-  for (size_t link = scan_.chain.size(); link-- > 0 && whole < kImages;) {
+  for (size_t link = scan_.chain.size(); link-- > 0 && whole < 2;) {
     const auto& round = scan_.chain[link].found;
     if (!round || !round->fixed.has_image) continue;
     auto loaded = load(*round);
@@ -154,7 +151,7 @@ Result<void> Recovery::find_images() {
       if (item.kind != ItemKind::kImageBegin) continue;
       RoundNumber shows{item.first.value};
       if (shows >= round->fixed.number) continue;  // none shows what comes after it
-      images_.push_back({link, shows, are_whole(loaded->head, loaded->bytes)});
+      images_.push_back({link, shows, round_is_whole(loaded->head, loaded->bytes)});
       if (images_.back().whole) ++whole;
     }
   }
@@ -190,21 +187,6 @@ Result<void> Recovery::load_image(const Image& image) {
   return {};
 }
 
-// What a later start may begin with. The last round is written anew without its base image, if one
-// can do without: with the image before it, or from the first round on.
-void Recovery::note_images(const std::vector<const Image*>& whole) {
-  auto shown = [&](size_t i) { return i < whole.size() ? whole[i]->shows : RoundNumber{}; };
-  recovered_.newest_image = shown(0);
-  recovered_.older_image = shown(1);
-  if (whole.empty() || whole[0]->link + 1 < scan_.chain.size()) return;
-  bool from_first = scan_.reaches_first_round && scan_.chain.size() > 1;
-  keeps_last_ = whole.size() == 1 && !from_first;
-  if (keeps_last_) return;
-  recovered_.newest_image = shown(1);
-  // Without a further image rounds before this one are of no use, unless the first is among them.
-  recovered_.older_image = whole.size() > 2 || from_first ? shown(2) : shown(1);
-}
-
 // Best first: the newest whole image; the whole life of the store; an image with damaged parts.
 Result<void> Recovery::choose_start() {
   TRY(find_images());
@@ -212,7 +194,8 @@ Result<void> Recovery::choose_start() {
   for (const Image& image : images_) {
     if (image.whole) whole.push_back(&image);
   }
-  note_images(whole);
+  if (!whole.empty()) recovered_.newest_image = whole[0]->shows;
+  if (whole.size() > 1) recovered_.older_image = whole[1]->shows;
   const Image* best = whole.empty() ? nullptr : whole.front();
   if (!best && !scan_.reaches_first_round && !images_.empty()) {
     best = &images_.front();
@@ -324,9 +307,7 @@ Result<void> Recovery::hand_over() {
   for (size_t i = 0; i < scan_.files_in_use; ++i) {
     const ScannedFile& file = scan_.files[i];
     recovered_.highest_epoch = std::max(recovered_.highest_epoch, file.header->boot_epoch);
-    TRY(disk_.flush(file.handle));
   }
-  TRY(disk_.flush_directory(kJournalDirectory));  // the last start may have ended before it did
   JournalEnd end;
   const std::vector<ChainLink>& chain = scan_.chain;
   for (const ChainLink& link : chain) {
@@ -349,6 +330,13 @@ Result<void> Recovery::hand_over() {
   return {};
 }
 
+// The last process may have ended before it did, and segments are written on the strength of what
+// was found.
+Result<void> Recovery::flush_what_was_found() {
+  for (size_t i = 0; i < scan_.files_in_use; ++i) TRY(disk_.flush(scan_.files[i].handle));
+  return disk_.flush_directory(kJournalDirectory);
+}
+
 // A file's header was flushed with its first round: if that is the last one, the same is to be said
 // of both.
 bool Recovery::is_header_sure(const JournalEnd& end) const {
@@ -360,8 +348,9 @@ bool Recovery::is_header_sure(const JournalEnd& end) const {
 }
 
 // Without a file for it, the start would fail where it could serve: on a full disk.
-bool Recovery::has_room_for(uint64_t round_bytes, const JournalEnd& end) const {
-  bool goes_on = end.file + 1 == scan_.files_in_use;
+bool Recovery::has_room_for(const RoundFixed& round, const JournalEnd& end) const {
+  uint64_t round_bytes = round.total_bytes + kPageBytes;
+  bool goes_on = end.file + 1 == scan_.files_in_use && !round.has_image;
   if (goes_on && end.position + round_bytes <= scan_.files[end.file].bytes) return true;
   uint64_t file_bytes = kJournalHeaderBytes + round_bytes;
   auto has_room = [&](const ScannedFile& file) { return !file.header && file.bytes >= file_bytes; };
@@ -372,11 +361,13 @@ bool Recovery::has_room_for(uint64_t round_bytes, const JournalEnd& end) const {
 
 // The next round follows the one before the last, and tells of that.
 Result<void> Recovery::write_last_anew(JournalEnd& end) {
-  if (keeps_last_ || scan_.chain.empty() || !scan_.chain.back().found) return {};
+  if (scan_.chain.empty() || !scan_.chain.back().found) return {};
+  // Flushed before the next one was submitted, which was cut.
+  if (cut_at_ && cut_at_->fixed.previous == scan_.chain.back().number) return {};
   auto loaded = load(*scan_.chain.back().found);
   if (!loaded.ok() && loaded.error().code != Code::kCorruption) return loaded.error();
-  if (!loaded.ok() || !are_whole(loaded->head, loaded->bytes)) return {};
-  if (!has_room_for(loaded->head.fixed.total_bytes + kPageBytes, end)) return {};
+  if (!loaded.ok() || !round_is_whole(loaded->head, loaded->bytes)) return {};
+  if (!has_room_for(loaded->head.fixed, end)) return {};
   recovered_.last_round = content_of(loaded->head, loaded->bytes);
   end.last = loaded->head.fixed.previous;
   end.before_last = loaded->head.fixed.before_previous;
@@ -386,6 +377,7 @@ Result<void> Recovery::write_last_anew(JournalEnd& end) {
 
 Result<Recovered> Recovery::run() {
   ASSIGN(scan_, scan_journal(disk_, store_));
+  TRY(flush_what_was_found());
   TRY(judge_last_round());
   TRY(choose_start());
   TRY(hand_over());

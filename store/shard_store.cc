@@ -61,8 +61,8 @@ Result<void> ShardStore::start() {
   ASSIGN(Recovered recovered, recover(disk_, journal_.store(), table_, journal_, limits));
   newest_image_ = recovered.newest_image;
   older_image_ = recovered.older_image;
-  // As while running: each start would take a file more than it gives back, and on a full disk there
-  // is nothing else to use.
+  // As while running: each start would take a file more than it gives back, and on a full disk
+  // there is nothing else to use.
   journal_.release(older_image_);
   bytes_since_checkpoint_ = recovered.bytes_after_image;
   for (const auto& [uid, log] : table_.logs) {

@@ -283,5 +283,102 @@ TEST(StoreCrash, KeepsWholeRoundsWhenAFlushIsForgotten) {
   }
 }
 
+void expect_whole(const CrashPlan& plan, FakeDisk& disk, const ModelledStore& before) {
+  Dice random(1);
+  auto store = Store::open(plan.options, disk, random, test_store_id());
+  ASSERT_TRUE(store.ok()) << store.error().text;
+  for (const auto& [uid, state] : (*store)->replicas()) {
+    EXPECT_FALSE(state.fault) << uid.value << ": " << *state.fault;
+  }
+  expect_some_round(before, model_of(**store), before.durable);
+}
+
+// Files hold few rounds here: many a start finds the last round to be the first of its file.
+CrashPlan short_files(uint64_t workload_seed) {
+  CrashPlan plan = tiny(workload_seed);
+  plan.options.journal_file_bytes = 32u << 10;
+  plan.rounds = 40;
+  plan.max_body = 5000;
+  return plan;
+}
+
+// Three starts, each after the process or the power ended, and each cut short at any operation.
+void cut_starts_short(const CrashPlan& plan, const ModelledStore& before, FakeDisk disk,
+                      Dice& dice) {
+  for (int start = 0; start < 3; ++start) {
+    if (dice.percent(50)) {
+      disk.end_process(dice.next());
+    } else {
+      disk.crash(dice.next());
+    }
+    Dice random(dice.next());
+    disk.stop_after(dice.below(25));
+    (void)Store::open(plan.options, disk, random, test_store_id()).ok();
+  }
+  disk.crash(dice.next());
+  expect_whole(plan, disk, before);
+}
+
+TEST(StoreCrash, KeepsWholeRoundsWhenStartAfterStartIsCutShort) {
+  CrashPlan plan = short_files(9);
+  uint64_t operations = operations_of(plan);
+  Dice dice(1);
+  for (uint64_t k = 10; k <= operations; k += 7) {
+    FakeDisk disk;
+    ModelledStore before(disk, plan.options);
+    disk.stop_after(k);
+    run_workload(before, plan.workload_seed, plan.rounds, plan.max_body);
+    if (before.after.empty()) before.after[0] = {};
+    before.close();
+    for (int life = 0; life < 48; ++life) {
+      SCOPED_TRACE("after " + std::to_string(k) + " operations, life " + std::to_string(life));
+      cut_starts_short(plan, before, disk, dice);
+      if (testing::Test::HasFailure()) return;
+    }
+  }
+}
+
+// One start forgets a flush and ends; the next one ends at each of its operations, with the power.
+void forget_in_a_start(const CrashPlan& plan, const ModelledStore& before, const FakeDisk& ended,
+                       uint64_t nth) {
+  FakeDisk first = ended;
+  first.fail_flush(nth, true);
+  Dice random(nth);
+  (void)Store::open(plan.options, first, random, test_store_id()).ok();
+  first.end_process(nth);
+  bool ended_well = false;
+  for (uint64_t k = 0; !ended_well && !testing::Test::HasFailure(); ++k) {
+    SCOPED_TRACE("the next start ends after " + std::to_string(k) + " operations");
+    FakeDisk second = first;
+    Dice again(nth + 1000);
+    second.stop_after(k);
+    ended_well = Store::open(plan.options, second, again, test_store_id()).ok();
+    FakeDisk lost = second;
+    lost.lose_unflushed();
+    expect_whole(plan, lost, before);
+    second.crash(k);
+    expect_whole(plan, second, before);
+  }
+}
+
+TEST(StoreCrash, KeepsWholeRoundsWhenAStartForgetsAFlush) {
+  CrashPlan plan = short_files(8);
+  uint64_t operations = operations_of(plan);
+  for (uint64_t k = 10; k <= operations; k += 31) {
+    FakeDisk disk;
+    ModelledStore before(disk, plan.options);
+    disk.stop_after(k);
+    run_workload(before, plan.workload_seed, plan.rounds, plan.max_body);
+    if (before.after.empty()) before.after[0] = {};
+    before.close();
+    disk.end_process(k);
+    for (uint64_t nth = 1; nth <= 12; ++nth) {
+      SCOPED_TRACE("after " + std::to_string(k) + " operations, flush " + std::to_string(nth));
+      forget_in_a_start(plan, before, disk, nth);
+      if (testing::Test::HasFailure()) return;
+    }
+  }
+}
+
 }  // namespace
 }  // namespace strandlog::store
