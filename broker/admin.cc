@@ -12,7 +12,10 @@ namespace strandlog::broker {
 void Admin::handle(const ReplyTo& to, const wire::MetadataRequest& request, uint32_t deadline_ms) {
   if (knows_all(request)) return answer(to, request, false);
   if (keeper_.begun() && keeper_.leads() && !request.all) {
-    keeper_.when_current(to, deadline_ms, [this, to, request] { answer(to, request, true); });
+    std::function<void()> otherwise;  // whoever takes what it gets, gets what is known here
+    if (!request.complete) otherwise = [this, to, request] { answer(to, request, false); };
+    keeper_.when_current(
+        to, deadline_ms, [this, to, request] { answer(to, request, true); }, otherwise);
   } else if (request.complete) {
     context_.fail(to, why_unknown());
   } else {

@@ -233,6 +233,7 @@ std::optional<wire::RegisterReport> CatalogKeeper::registration() const {
 void CatalogKeeper::tick(Peers& peers) {
   peers_ = &peers;
   if (begun() && std::exchange(reconcile_due_, false)) reconcile();
+  reads_.expire();
   if (!begun() || context_.now < next_duty_) return;
   next_duty_ = context_.now.plus_ms(kDutyMs);
   advanced();  // a read may have been refused
@@ -244,7 +245,6 @@ void CatalogKeeper::tick(Peers& peers) {
     for (const auto& report : open_reports()) peers.report(leader->broker, report);
     if (follows_from_afar()) peers.catalog_fetch(leader->broker, context_.catalog.applied());
   }
-  reads_.expire();
   for (auto it = deletions_.begin(); it != deletions_.end();) {
     if (it->second.deadline > context_.now) {
       ++it;

@@ -49,8 +49,9 @@ class CatalogKeeper {
   void handle(const ReplyTo& to, const wire::DeleteTopicRequest& request, uint32_t deadline_ms);
 
   /// Runs `then` when the catalog is known to hold everything that was committed before this call;
-  /// otherwise fails `to`, with the leader's address if it is another broker.
-  void when_current(const ReplyTo& to, uint32_t deadline_ms, std::function<void()> then);
+  /// else `otherwise`, or, without one, fails `to` with the leader's address if there is another.
+  void when_current(const ReplyTo& to, uint32_t deadline_ms, std::function<void()> then,
+                    std::function<void()> otherwise = {});
 
   /// Repeats reports and fetches that are due; expires waiting requests.
   void tick(Peers& peers);

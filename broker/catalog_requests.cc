@@ -37,8 +37,10 @@ void CatalogKeeper::handle(const ReplyTo& to, const wire::CreateTopicRequest& re
   when_current(to, deadline_ms, [this, to, request, deadline] { create(to, request, deadline); });
 }
 
+// May come here from a confirmed read when the leadership is over.
 void CatalogKeeper::create(const ReplyTo& to, const wire::CreateTopicRequest& request,
                            Time deadline) {
+  if (!leads()) return context_.fail(to, context_.not_leader(group(), "the catalog"));
   if (context_.catalog.topic_named(request.name)) {
     context_.fail(to, Code::kConflict, "topic \"" + request.name + "\" exists already");
     return;
@@ -194,6 +196,7 @@ void CatalogKeeper::handle(const ReplyTo& to, const wire::DeleteTopicRequest& re
 }
 
 void CatalogKeeper::remove(const ReplyTo& to, const std::string& name, Time deadline) {
+  if (!leads()) return context_.fail(to, context_.not_leader(group(), "the catalog"));
   const CatalogTopic* topic = context_.catalog.topic_named(name);
   if (!topic) {
     context_.fail(to, Code::kNotFound, "topic \"" + name + "\" does not exist");
@@ -210,10 +213,10 @@ void CatalogKeeper::remove(const ReplyTo& to, const std::string& name, Time dead
 }
 
 void CatalogKeeper::when_current(const ReplyTo& to, uint32_t deadline_ms,
-                                 std::function<void()> then) {
-  if (!leads()) return context_.fail(to, context_.not_leader(group(), "the catalog"));
+                                 std::function<void()> then, std::function<void()> otherwise) {
+  CHECK(leads());
   reads_.wait(to, *context_.replicas.find(*uid_), context_.now.plus_ms(deadline_ms),
-              std::move(then));
+              std::move(then), std::move(otherwise));
 }
 
 void CatalogKeeper::settle_requests(const wire::catalog::Command& command) {

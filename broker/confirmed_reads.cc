@@ -3,20 +3,27 @@
 
 namespace strandlog::broker {
 namespace {
-constexpr size_t kMostWaiting = 10'000;
+constexpr size_t kMostWaiting = 1'000;
 }  // namespace
 
 void ConfirmedReads::wait(const ReplyTo& to, Replica& catalog, Time deadline,
-                          std::function<void()> then) {
+                          std::function<void()> then, std::function<void()> otherwise) {
+  Waiting waiting{to, catalog.spec.group, deadline, std::move(then), std::move(otherwise), {}};
   if (waiting_.size() >= kMostWaiting) {
-    context_.fail(to, Code::kBusy,
-                  std::to_string(waiting_.size()) +
-                      " requests wait for a majority's word already, the bound is reached: retry");
-    return;
+    return refuse(waiting, {Code::kBusy,
+                            std::to_string(waiting_.size()) +
+                                " requests wait for a majority's word already: retry",
+                            {},
+                            {}});
   }
   uint64_t token = kCatalogTickets | ++next_token_;
-  waiting_[token] = {to, catalog.spec.group, deadline, std::move(then), std::nullopt};
+  waiting_[token] = std::move(waiting);
   context_.replicas.read_index(catalog, token);
+}
+
+void ConfirmedReads::refuse(const Waiting& waiting, wire::WireError error) {
+  if (waiting.otherwise) return waiting.otherwise();
+  context_.fail(waiting.to, std::move(error));
 }
 
 void ConfirmedReads::on_read_index(const raft::ReadReady& ready) {
@@ -27,8 +34,9 @@ void ConfirmedReads::on_read_index(const raft::ReadReady& ready) {
     applied();
     return;
   }
-  context_.fail(found->second.to, context_.not_leader(found->second.group, "the catalog"));
+  Waiting waiting = std::move(found->second);
   waiting_.erase(found);
+  refuse(waiting, context_.not_leader(waiting.group, "the catalog"));
 }
 
 void ConfirmedReads::applied() {
@@ -49,9 +57,10 @@ void ConfirmedReads::expire() {
       ++it;
       continue;
     }
-    context_.fail(it->second.to, Code::kTimeout,
-                  "no majority confirmed the catalog's leader in time: retry");
+    Waiting waiting = std::move(it->second);
     it = waiting_.erase(it);
+    refuse(waiting,
+           {Code::kTimeout, "no majority confirmed the catalog's leader in time: retry", {}, {}});
   }
 }
 

@@ -15,9 +15,11 @@ class ConfirmedReads {
   explicit ConfirmedReads(Context& context) : context_(context) {}
 
   /// Runs `then` once a majority has said, after this call, that `catalog` leads, and all that was
-  /// committed before is applied; it answers `to`. Otherwise `to` is failed: kNotLeader or
-  /// kNoLeader, kTimeout at the deadline, kBusy when too many wait.
-  void wait(const ReplyTo& to, Replica& catalog, Time deadline, std::function<void()> then);
+  /// committed before is applied; it answers `to`. If that is not to be had, `otherwise` runs, or,
+  /// without one, `to` is failed: kNotLeader or kNoLeader, kTimeout at the deadline, kBusy when too
+  /// many wait.
+  void wait(const ReplyTo& to, Replica& catalog, Time deadline, std::function<void()> then,
+            std::function<void()> otherwise = {});
 
   void on_read_index(const raft::ReadReady& ready);
   void applied();  ///< the catalog has more
@@ -28,9 +30,11 @@ class ConfirmedReads {
     ReplyTo to;
     GroupId group;  ///< the catalog's
     Time deadline;
-    std::function<void()> then;
+    std::function<void()> then, otherwise;
     std::optional<Index> confirmed;  ///< what must be applied; none while nobody has answered
   };
+
+  void refuse(const Waiting& waiting, wire::WireError error);
 
   Context& context_;
   uint64_t next_token_ = 0;

@@ -284,7 +284,10 @@ void Fetch::finish(uint64_t id) {
       out.high_watermark = out.stable_end = replica->high_watermark;
       out.log_start = context_.store.replicas().at(item.uid).start.offset;
     } else if (!out.error) {  // deleted while others of this fetch were read
-      out.error = context_.leading(item.asked.where).error;
+      auto located = context_.leading(item.asked.where);
+      out.error = located.replica
+                      ? wire::WireError{Code::kStale, "its replica is gone: retry", {}, {}}
+                      : located.error;
     }
     if (!out.error && frames.size() + item.found.pieces.size() <= wire::kMaxBlobFrames) {
       out.frames = static_cast<uint32_t>(item.found.pieces.size());
