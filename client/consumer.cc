@@ -87,10 +87,7 @@ Result<void> Consumer::Impl::check_exists(const TopicPartition& where) {
   if (where.partition >= 0 && static_cast<size_t>(where.partition) < route->partitions.size()) {
     return {};
   }
-  return public_error(strandlog::Code::kNotFound, "topic \"" + where.topic + "\" has " +
-                                                      std::to_string(route->partitions.size()) +
-                                                      " partitions, no " +
-                                                      std::to_string(where.partition));
+  return no_partition(where.topic, route->partitions.size(), where.partition);
 }
 
 Result<std::map<TopicPartition, int64_t>> Consumer::Impl::resolve(

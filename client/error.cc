@@ -65,6 +65,13 @@ Error no_topic(const std::string& name, Written written) {
   return public_error(strandlog::Code::kNotFound, "topic \"" + name + "\" does not exist", written);
 }
 
+Error no_partition(const std::string& name, size_t partitions, int64_t number, Written written) {
+  return public_error(strandlog::Code::kNotFound,
+                      "topic \"" + name + "\" has " + std::to_string(partitions) +
+                          " partitions, no " + std::to_string(number),
+                      written);
+}
+
 bool certainly_not_written(strandlog::Code code) {
   switch (code) {
     case strandlog::Code::kInvalidArgument:

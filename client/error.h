@@ -22,6 +22,9 @@ Error public_error(const wire::WireError& error, const std::string& where);
 
 /// kNotFound. `written`: of the records for it, if any.
 Error no_topic(const std::string& name, Written written = Written::kNo);
+/// The same: the topic has `partitions`, none with this number.
+Error no_partition(const std::string& name, size_t partitions, int64_t number,
+                   Written written = Written::kNo);
 
 /// True when a broker that answers a produce request with `code` has certainly not appended it.
 /// A broker that appended and then stepped down answers stale, one without a majority timeout.

@@ -30,10 +30,7 @@ Result<LeaderPlan> plan_by_leader(Port& port, const std::set<TopicPartition>& pa
     }
     auto number = static_cast<size_t>(where.partition);
     if (where.partition < 0 || number >= topic->partitions.size()) {
-      return public_error(strandlog::Code::kNotFound, "topic \"" + where.topic + "\" has " +
-                                                          std::to_string(topic->partitions.size()) +
-                                                          " partitions, no " +
-                                                          std::to_string(where.partition));
+      return no_partition(where.topic, topic->partitions.size(), where.partition);
     }
     const auto& partition = topic->partitions[number];
     auto leader = addresses.find(partition.leader);

@@ -122,13 +122,25 @@ void ProducerCore::failed(Queue& queue, const SentItem& item, Error error, bool 
   queue.retry_at = now_.plus_ms(wait_ms);
 }
 
-void ProducerCore::topic_missing(Queue& queue) {
+// The topic does not exist, or was made again with fewer partitions.
+bool ProducerCore::is_gone(const Queue& queue) const {
+  const TopicRoute* route = router_.topic(queue.where.topic);
+  if (route == nullptr) return router_.is_missing(queue.where.topic);
+  return static_cast<size_t>(queue.where.partition) >= route->partitions.size();
+}
+
+void ProducerCore::fail_gone(Queue& queue) {
   if (queue.requests > 0) return;
-  source_.forget_topic(queue.where.topic);
+  const std::string& topic = queue.where.topic;
+  const TopicRoute* route = router_.topic(topic);
+  source_.forget_topic(topic);
   for (Batch& batch : queue.batches) {
     if (batch.state == State::kDone) continue;
     batch.state = State::kRefused;
-    batch.error = no_topic(queue.where.topic, batch.maybe_written ? Written::kMaybe : Written::kNo);
+    Written written = batch.maybe_written ? Written::kMaybe : Written::kNo;
+    batch.error = route == nullptr ? no_topic(topic, written)
+                                   : no_partition(topic, route->partitions.size(),
+                                                  queue.where.partition, written);
   }
   advance(queue);
 }

@@ -160,8 +160,8 @@ std::map<std::string, std::vector<Slot>> ProducerCore::sendable(Time now) {
   order.insert(order.end(), active_.begin(), active_.lower_bound(rotation_));
   for (Slot slot : order) {
     Queue& queue = queues_[slot];
-    if (router_.is_missing(queue.where.topic)) {
-      topic_missing(queue);
+    if (is_gone(queue)) {
+      fail_gone(queue);
       continue;
     }
     if (queue.stopped || queue.requests >= pace_.requests_per_partition || !has_unsent(queue)) {

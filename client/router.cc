@@ -68,7 +68,7 @@ void Router::absorb(const wire::MetadataAnswer& answer) {
     addresses_[broker.address.broker] = broker.address.client_address;
     any_.learn(broker.address.client_address);
   }
-  for (const auto& topic : answer.topics) absorb_topic(topic);
+  for (const auto& topic : answer.topics) absorb_topic(topic, answer.catalog_index);
 }
 
 void Router::note_unknown(const wire::MetadataAnswer::Topic& topic) {
@@ -80,10 +80,14 @@ void Router::note_unknown(const wire::MetadataAnswer::Topic& topic) {
   want(topic.name);
 }
 
-void Router::absorb_topic(const wire::MetadataAnswer::Topic& topic) {
+void Router::absorb_topic(const wire::MetadataAnswer::Topic& topic, uint64_t catalog_index) {
   if (topic.error) return note_unknown(topic);
+  const TopicRoute* newer = this->topic(topic.name);
+  if (newer && newer->id != topic.id && newer->catalog_index > catalog_index) {
+    return want(topic.name);  // of a broker that lags: made anew under the same name meanwhile
+  }
   missing_.erase(topic.name);
-  TopicRoute route{topic.id, topic.name, {}};
+  TopicRoute route{topic.id, topic.name, {}, catalog_index};
   auto known = topics_.find(topic.name);
   for (const auto& partition : topic.partitions) {
     if (partition.partition != route.partitions.size()) return;  // not dense: not to be trusted

@@ -22,6 +22,7 @@ struct TopicRoute {
   TopicId id;
   std::string name;
   std::vector<PartitionRoute> partitions;  ///< by number
+  uint64_t catalog_index = 0;              ///< of the newest answer with this id
 };
 
 /// A cache of metadata, refreshed only when somebody needs something it lacks.
@@ -64,7 +65,7 @@ class Router {
   void turn_from(const wire::MetadataAnswer& answer);
   bool brings_news(const wire::MetadataAnswer& answer) const;
   void absorb(const wire::MetadataAnswer& answer);
-  void absorb_topic(const wire::MetadataAnswer::Topic& topic);
+  void absorb_topic(const wire::MetadataAnswer::Topic& topic, uint64_t catalog_index);
   void note_unknown(const wire::MetadataAnswer::Topic& topic);
   void settle_lookups(Time now);
   std::optional<Result<TopicRoute>> outcome(Time now, const Lookup& lookup) const;

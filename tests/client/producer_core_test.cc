@@ -303,6 +303,16 @@ TEST(ProducerCore, FailsTheRecordsOfADeletedTopic) {
   EXPECT_EQ(producer.send("b"), Accumulator::Verdict::kUnknownTopic);
 }
 
+TEST(ProducerCore, FailsTheRecordsOfAPartitionThatTheTopicNoLongerHas) {
+  ProducerTester producer(plain(), 2);
+  producer.send_alone("a", 1);
+  producer.world.metadata.topics[0].id = uuid_of<TopicId>(8);
+  producer.world.metadata.topics[0].partitions.resize(1);
+  producer.fail(producer.world.take(), strandlog::Code::kNotFound);
+  producer.world.pass_ms(300);
+  EXPECT_EQ(producer.outcomes, "a=not-found");
+}
+
 TEST(ProducerCore, RetriesNotFoundWhileTheTopicExists) {
   ProducerTester producer(plain());
   producer.send_alone("a");

@@ -51,6 +51,19 @@ TEST(Router, KeepsTheLeaderOfTheHigherTerm) {
   EXPECT_EQ(world.core.router().leader_of("t", 0), address_of(2));
 }
 
+TEST(Router, KeepsTheTopicThatWasMadeAnewOverTheOneALaggingBrokerKnows) {
+  FakeWorld world(2);
+  world.metadata.catalog_index = 7;
+  look_up(world, "t", 1);
+  world.metadata.catalog_index = 6;
+  world.metadata.topics[0].id = uuid_of<TopicId>(1);
+  world.metadata.topics[0].partitions.resize(1);
+  world.core.router().want("t");
+  world.pass_ms(100);
+  EXPECT_EQ(world.core.router().topic("t")->id, kTopic);
+  EXPECT_EQ(world.core.router().topic("t")->partitions.size(), 2u);
+}
+
 TEST(Router, SaysNotFoundOnTheCatalogLeadersWord) {
   FakeWorld world;  // whose word a broker passes on only after a majority's
   EXPECT_EQ(look_up(world, "none", 1), "not-found: topic \"none\" does not exist");

@@ -1,6 +1,7 @@
 // SimBroker: one broker of a simulated cluster: its directory, and the process that uses it now.
 #pragma once
 
+#include <algorithm>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -24,9 +25,11 @@ class SimClock : public Clock {
     return Time{1'000'000 + passed + passed * drift_ppm_ / 1'000'000};
   }
   int64_t wall_ms() override { return 1'700'000'000'000 + now().us / 1000 + wall_offset_ms; }
-  /// The moment of the schedule at which now() has reached `local`.
+  /// The moment of the schedule at which now() has reached `local`; about when it ends, of later
+  /// ones.
   Time to_world(Time local) const {
-    int64_t passed = local.us - 1'000'000;
+    constexpr int64_t kEndUs = 100'000'000'000'000;
+    int64_t passed = std::min(local.us - 1'000'000, kEndUs);
     return Time{began_.us + passed - passed * drift_ppm_ / (1'000'000 + drift_ppm_) + 1};
   }
 
