@@ -30,6 +30,7 @@ class Inspector {
 
   Result<void> look_at_journal(const JournalScan& scan, RoundNumber after);
   Result<void> look_at_round(const JournalScan& scan, const ScannedRound& round, bool last);
+  Result<void> look_at_replaced(const JournalScan& scan);
   void find_damage(const std::string& file, const ScannedRound& round, const Item& item,
                    ByteView bytes);
   Result<void> look_at_replica(const ReplicaLog& log);
@@ -85,9 +86,7 @@ Result<void> Inspector::look_at_round(const JournalScan& scan, const ScannedRoun
   auto head = decode_round_head(bytes, *file.header);
   if (!head.ok() && head.error().code != Code::kCorruption) return head.error();
   auto whole = [&](const Item& item) { return item_is_whole(item, round.fixed, bytes); };
-  bool sound = head.ok() && bytes.size() == round.fixed.total_bytes &&
-               std::all_of(head->items.begin(), head->items.end(), whole);
-  if (sound) return {};
+  if (head.ok() && round_is_whole(*head, bytes)) return {};
   if (last) {
     out_.torn_bytes = round.fixed.total_bytes;
     return {};
@@ -99,6 +98,20 @@ Result<void> Inspector::look_at_round(const JournalScan& scan, const ScannedRoun
   }
   for (const Item& item : head->items) {
     if (!whole(item)) find_damage(file.path, round, item, bytes);
+  }
+  return {};
+}
+
+// A torn boot round leaves the round that it repeats, as recovery judges it.
+Result<void> Inspector::look_at_replaced(const JournalScan& scan) {
+  for (const ScannedRound& round : scan.replaced) {
+    ASSIGN(ByteView bytes, read_round(disk_, scan, round, memory_));
+    auto head = decode_round_head(bytes, *scan.files[round.file].header);
+    if (!head.ok() && head.error().code != Code::kCorruption) return head.error();
+    if (!head.ok() || !round_is_whole(*head, bytes)) continue;
+    ++out_.rounds;
+    out_.last_round = round.fixed.number;
+    return {};
   }
   return {};
 }
@@ -120,7 +133,11 @@ Result<void> Inspector::look_at_journal(const JournalScan& scan, RoundNumber aft
       add_damage(kJournalDirectory, 0, Uid{}, Index{},
                  "round " + std::to_string(link.number.value) + ": its head is lost");
     }
-    if (!last || out_.torn_bytes == 0) out_.last_round = link.number;
+    if (!last || out_.torn_bytes == 0) {
+      out_.last_round = link.number;
+    } else {
+      TRY(look_at_replaced(scan));
+    }
   }
   return {};
 }

@@ -352,4 +352,10 @@ bool item_is_whole(const Item& item, const RoundFixed& fixed, ByteView round) {
   return crc32c(payload) == item.crc;
 }
 
+bool round_is_whole(const RoundHead& head, ByteView round) {
+  return round.size() == head.fixed.total_bytes &&
+         std::all_of(head.items.begin(), head.items.end(),
+                     [&](const Item& item) { return item_is_whole(item, head.fixed, round); });
+}
+
 }  // namespace strandlog::store

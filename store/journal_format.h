@@ -124,6 +124,8 @@ std::vector<RepeatedItem> repeat_of(const std::vector<Item>& items);
 /// Whether the item's payload, inside `round`, is there and passes its CRC; of kEntries, every body
 /// passes the CRC in its header too.
 bool item_is_whole(const Item& item, const RoundFixed& fixed, ByteView round);
+/// All of its items are, and it is as long as its head says.
+bool round_is_whole(const RoundHead& head, ByteView round);
 /// The payload of an item that lies inside `round`; empty when it does not.
 ByteView item_payload(const Item& item, const RoundFixed& fixed, ByteView round);
 /// CRC of the entry headers of a run, one after the other; none when a length leads outside or a

@@ -82,12 +82,6 @@ Result<Recovery::Loaded> Recovery::load(const ScannedRound& round) {
   return Loaded{std::move(head), bytes};
 }
 
-bool round_is_whole(const RoundHead& head, ByteView bytes) {
-  return bytes.size() == head.fixed.total_bytes &&
-         std::all_of(head.items.begin(), head.items.end(),
-                     [&](const Item& item) { return item_is_whole(item, head.fixed, bytes); });
-}
-
 Result<bool> Recovery::is_whole(const ScannedRound& round) {
   auto loaded = load(round);
   if (!loaded.ok() && loaded.error().code != Code::kCorruption) return loaded.error();

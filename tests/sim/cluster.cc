@@ -127,8 +127,9 @@ void SimCluster::start_later(SimBroker& broker, int64_t after_us, Dice dice,
     if (!still() || broker.is_up()) return;
     note("start " + broker.host());
     if (broker.start()) return;
-    // A disk may fail at a start as well.
-    if (broker.ended()->code != Code::kIo) {
+    // A disk may fail at a start as well, or be full after a kill that left no spare file (ADR 10).
+    Code why = broker.ended()->code;
+    if (why != Code::kIo && why != Code::kDiskFull) {
       violated(broker.host() + " did not start: " + broker.ended()->text);
     }
     start_later(broker, dice.between(100'000, 8'000'000), dice, still);

@@ -133,6 +133,24 @@ TEST(Inspect, CountsATornLastRoundAsTornAndNotAsDamage) {
   EXPECT_EQ(inspected->replicas[0].last, Index{3});
 }
 
+TEST(Inspect, CountsTheRoundThatATornBootRoundRepeats) {
+  Stopped stopped;
+  std::string path;
+  RoundNumber repeated = last_round(stopped.disk, &path).fixed.number;
+  ASSERT_TRUE(ModelledStore(stopped.disk, small()).open(6).ok());
+  ScannedRound boot = last_round(stopped.disk, &path);
+  ASSERT_GT(boot.fixed.number, repeated);
+  stopped.disk.flip(path, boot.position + boot.fixed.head_bytes - 1);
+
+  auto inspected = inspect(stopped.disk, test_store_id());
+
+  ASSERT_TRUE(inspected.ok()) << inspected.error().text;
+  EXPECT_TRUE(inspected->sound());
+  EXPECT_EQ(inspected->torn_bytes, boot.fixed.total_bytes);
+  EXPECT_EQ(inspected->last_round, repeated);
+  EXPECT_EQ(inspected->replicas[0].last, Index{4});
+}
+
 // A journal whose base image says that replica 7 lies in the segment of a SegmentBench.
 void write_image(SegmentBench& bench, const SegmentRange& range, LogStart start) {
   Dice random(3);
