@@ -46,6 +46,9 @@ void Group::Impl::campaign(bool transfer) {
   if (!active_ || !membership_.is_voter(self())) return;
   if (transfer) return start_election(true);
   if (is_mutant(Mutant::kNoPreVoteNoCheckQuorum)) return start_election(false);
+  // Without its own vote it cannot lead; with a term that only rises it would end all others'
+  // campaigns.
+  if (!hard_is_durable()) return;
   start_pre_vote();
 }
 

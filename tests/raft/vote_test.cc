@@ -56,6 +56,7 @@ TEST(GroupVote, RestartsTheElectionTimerOnlyWhenGranted) {  // case 7
     GroupTester group({.log = {1, 1}});
     group.tick(until_campaign - 1);
     group.receive(2, 5, vote_request(granted ? 2 : 1, 1));
+    group.persist();
     group.tick();
     EXPECT_EQ(group.group.role(), granted ? Role::kFollower : Role::kPreCandidate);
   }
@@ -72,6 +73,17 @@ TEST(GroupVote, OwnVoteCountsOnlyWhenDurable) {  // case 7
   EXPECT_EQ(group.group.role(), Role::kCandidate);
   group.persist();
   EXPECT_EQ(group.group.role(), Role::kLeader);
+}
+
+// A disk that never answers: its term would rise with each campaign, and end those of the others.
+TEST(GroupVote, ACandidateWhoseVoteIsNotWrittenAsksForNoOther) {
+  GroupTester group({});
+  group.tick_until_campaign();
+  group.receive(2, 1, VoteAnswer{.pre = true, .granted = true});
+  ASSERT_EQ(group.group.role(), Role::kCandidate);
+  EXPECT_THAT(group.tick(1000), IsEmpty());
+  group.persist();
+  EXPECT_THAT(group.tick(1000), testing::Not(IsEmpty()));
 }
 
 TEST(GroupVote, CountsAnswersOfCurrentVotersOnce) {  // cases 8, 19
