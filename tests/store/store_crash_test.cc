@@ -99,6 +99,13 @@ void crash_once(const CrashPlan& plan, const ModelledStore& before, FakeDisk dis
   EXPECT_TRUE(model_of(**last) == again.model) << "what came after the crash is lost";
 }
 
+// The workload, until the disk stops after `k` operations.
+void run_until(const CrashPlan& plan, uint64_t k, FakeDisk& disk, ModelledStore& before) {
+  disk.stop_after(k);
+  run_workload(before, plan.workload_seed, plan.rounds, plan.max_body);
+  if (before.after.empty()) before.after[0] = {};
+}
+
 void crash_everywhere(const CrashPlan& plan) {
   uint64_t operations = operations_of(plan);
   ASSERT_GT(operations, 60u);
@@ -106,9 +113,7 @@ void crash_everywhere(const CrashPlan& plan) {
     FakeDisk disk;
     disk.set_poll_limit(plan.poll_limit);
     ModelledStore before(disk, plan.options);
-    disk.stop_after(k);
-    run_workload(before, plan.workload_seed, plan.rounds, plan.max_body);
-    if (before.after.empty()) before.after[0] = {};
+    run_until(plan, k, disk, before);
     for (uint64_t tear = 0; tear < plan.tear_seeds; ++tear) {
       SCOPED_TRACE("crash after " + std::to_string(k) + " operations, tear seed " +
                    std::to_string(tear));
@@ -192,8 +197,7 @@ TEST(StoreCrash, KeepsWholeRoundsWhenTheNextProcessLosesThePower) {
     SCOPED_TRACE("the process ends after " + std::to_string(k) + " operations");
     FakeDisk disk;
     ModelledStore before(disk, plan.options);
-    disk.stop_after(k);
-    run_workload(before, plan.workload_seed, plan.rounds, plan.max_body);
+    run_until(plan, k, disk, before);
     end_alone(plan, disk, k);
     if (testing::Test::HasFailure()) return;
   }
@@ -232,9 +236,7 @@ TEST(StoreCrash, KeepsWholeRoundsWhenStartsAreCutShort) {
   for (uint64_t k = 10; k <= operations; k += 11) {
     FakeDisk disk;
     ModelledStore before(disk, plan.options);
-    disk.stop_after(k);
-    run_workload(before, plan.workload_seed, plan.rounds, plan.max_body);
-    if (before.after.empty()) before.after[0] = {};
+    run_until(plan, k, disk, before);
     for (bool power_was_cut : {true, false}) {
       SCOPED_TRACE("the workload ends after " + std::to_string(k) + " operations, " +
                    (power_was_cut ? "with the power" : "alone"));
@@ -326,9 +328,7 @@ TEST(StoreCrash, KeepsWholeRoundsWhenStartAfterStartIsCutShort) {
   for (uint64_t k = 10; k <= operations; k += 7) {
     FakeDisk disk;
     ModelledStore before(disk, plan.options);
-    disk.stop_after(k);
-    run_workload(before, plan.workload_seed, plan.rounds, plan.max_body);
-    if (before.after.empty()) before.after[0] = {};
+    run_until(plan, k, disk, before);
     before.close();
     for (int life = 0; life < 48; ++life) {
       SCOPED_TRACE("after " + std::to_string(k) + " operations, life " + std::to_string(life));
@@ -367,9 +367,7 @@ TEST(StoreCrash, KeepsWholeRoundsWhenAStartForgetsAFlush) {
   for (uint64_t k = 10; k <= operations; k += 31) {
     FakeDisk disk;
     ModelledStore before(disk, plan.options);
-    disk.stop_after(k);
-    run_workload(before, plan.workload_seed, plan.rounds, plan.max_body);
-    if (before.after.empty()) before.after[0] = {};
+    run_until(plan, k, disk, before);
     before.close();
     disk.end_process(k);
     for (uint64_t nth = 1; nth <= 12; ++nth) {
