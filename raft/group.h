@@ -160,7 +160,8 @@ class Group {
   void peer_down(BrokerId broker);
   /// The broker's session began; a new boot means its replicas may have lost what was not durable.
   void peer_up(BrokerId broker, bool new_boot);
-  /// Whatever the leader promised about silence no longer holds (its leaderships changed).
+  /// Whatever the leader promised about silence no longer holds (its leaderships changed); a leader
+  /// speaks again.
   void wake();
   /// While false: neither campaigns nor votes nor acks (creation not yet confirmed). True at first.
   void set_active(bool active);

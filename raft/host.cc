@@ -93,7 +93,18 @@ void Host::session_ended(BrokerId broker) {
   for_groups_with(broker, [&](Group& group) { group.peer_down(broker); });
 }
 
+void Host::stir_leaders() {
+  if (stirred_for_ == leaderships_lost_) return;
+  stirred_for_ = leaderships_lost_;
+  for (auto& [uid, local] : groups_) {
+    if (local.group->role() != Role::kLeader || !local.group->quiet()) continue;
+    local.group->wake();
+    touch(uid);
+  }
+}
+
 void Host::tick() {
+  stir_leaders();
   for (auto& [broker, session] : sessions_) {
     if (!session.alive || ++session.silent_ticks < silence_ticks_) continue;
     session.alive = false;

@@ -37,8 +37,9 @@ class Host : public Liveness {
   /// How often a local group stopped leading; goes into every heartbeat.
   uint64_t leaderships_lost() const { return leaderships_lost_; }
 
-  /// Ages sessions, then ticks every group that is not asleep: a quiet one sleeps, at no cost,
-  /// until something is stepped, touched or told to it.
+  /// After a lost leadership the other quiet leaders speak again: who hears of the loss elsewhere
+  /// no longer trusts their silence. Ages sessions, then ticks every group that is not asleep: a
+  /// quiet one sleeps, at no cost, until something is stepped, touched or told to it.
   void tick();
   /// To the group whose local replica is message.to; dropped when there is none. Follow it by
   /// take(), unless the message was dropped.
@@ -64,6 +65,7 @@ class Host : public Liveness {
   };
 
   void session_ended(BrokerId broker);
+  void stir_leaders();
   /// The broker of the member that leads `group` as far as it knows; 0 when unknown.
   static BrokerId broker_led_by(const Group& group);
   /// Whether ticks may pass it by: its silence rests on a session that stands.
@@ -73,6 +75,7 @@ class Host : public Liveness {
 
   uint32_t silence_ticks_;
   uint64_t leaderships_lost_ = 0;
+  uint64_t stirred_for_ = 0;  ///< leaderships_lost_ when the other leaders last spoke because of it
   std::map<BrokerId, Session> sessions_;
   std::map<Uid, Local> groups_;
   std::set<Uid> touched_;

@@ -140,6 +140,31 @@ TEST(Host, CountsLostLeaderships) {
   EXPECT_EQ(host.leaderships_lost(), 1u);
 }
 
+// Who hears of the loss wakes up and would campaign against leaders that stay silent.
+TEST(Host, ALostLeadershipEndsTheSilenceOfTheOtherLeaders) {
+  Host host(1000);
+  for (uint64_t uid : {1, 2}) {
+    const Given alone{.self = uid, .voters = {uid}};
+    Group& group = host.add(GroupTester::config(alone), GroupTester::restored(alone), uid);
+    host.tick();
+    host.take();
+    group.persisted(Index{0}, Term{0}, {Term{1}, Uid{uid}});
+    host.touch(Uid{uid});
+    host.take();
+    group.persisted(Index{1}, Term{1}, {Term{1}, Uid{uid}});
+    for (int i = 0; i < 20; ++i) host.tick();
+    ASSERT_TRUE(group.quiet());
+  }
+  host.take();
+
+  host.find(Uid{1})->step_down();
+  host.touch(Uid{1});
+  host.take();
+  host.tick();
+
+  EXPECT_FALSE(host.find(Uid{2})->quiet());
+}
+
 TEST(Host, TakesByUidAndReportsCommitThatMovedAlone) {
   Host host(1000);
   fill(host, {3, 1, 2});
