@@ -45,7 +45,6 @@ wire::WireError Admin::why_unknown() const {
 void Admin::answer(const ReplyTo& to, const wire::MetadataRequest& request, bool is_current) {
   wire::MetadataAnswer answer;
   answer.cluster = context_.cluster;
-  answer.answered_by = context_.self.address.broker;
   answer.catalog_index = context_.catalog.applied().value;
   if (keeper_.begun()) {
     if (const auto* leader = context_.leader_of(keeper_.group())) {

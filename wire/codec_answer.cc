@@ -123,7 +123,6 @@ struct PutBody {
   void operator()(const MetadataAnswer& answer) {
     auto builder = body.initMetadata();
     put_uuid(answer.cluster, builder.getCluster());
-    builder.setAnsweredBy(answer.answered_by.value);
     builder.setCatalogLeader(answer.catalog_leader.value);
     builder.setCatalogIndex(answer.catalog_index);
     put_all(answer.brokers, builder.initBrokers(count_of(answer.brokers)));
@@ -228,7 +227,6 @@ static MetadataAnswer::Topic get(schema::MetadataAnswer::Topic::Reader reader, R
 static MetadataAnswer get(schema::MetadataAnswer::Reader reader, Reading& reading) {
   MetadataAnswer answer;
   answer.cluster = get_uuid<ClusterId>(reader.getCluster());
-  answer.answered_by = {reader.getAnsweredBy()};
   answer.catalog_leader = {reader.getCatalogLeader()};
   answer.catalog_index = reader.getCatalogIndex();
   answer.brokers = reading.all(reader.getBrokers());

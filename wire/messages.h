@@ -155,7 +155,6 @@ struct WireError {
 
 struct MetadataAnswer {
   ClusterId cluster;
-  BrokerId answered_by;
   BrokerId catalog_leader;  ///< 0: unknown
   uint64_t catalog_index = 0;
   struct Broker {

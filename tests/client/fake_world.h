@@ -91,7 +91,7 @@ class FakeWorld {
                      std::vector<std::string> servers = {address_of(1), address_of(2)})
       : core(net, {std::move(servers), "test", 5000}) {
     metadata.cluster = uuid_of<ClusterId>(9);
-    metadata.answered_by = metadata.catalog_leader = BrokerId{1};
+    metadata.catalog_leader = BrokerId{1};
     for (uint64_t i = 1; i <= 3; ++i) {
       metadata.brokers.push_back(
           {{BrokerId{i}, uuid_of<StoreId>(static_cast<uint8_t>(i)), address_of(i), ""}, true});

@@ -70,7 +70,7 @@ class TinyBroker {
   }
   wire::MetadataAnswer metadata() const {
     wire::MetadataAnswer out;
-    out.answered_by = out.catalog_leader = BrokerId{1};
+    out.catalog_leader = BrokerId{1};
     out.brokers.push_back({{BrokerId{1}, {}, address, ""}, true});
     wire::MetadataAnswer::Topic topic;
     topic.name = "t";

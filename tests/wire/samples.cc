@@ -67,7 +67,7 @@ RaftMessage raft(RaftMessage::Kind kind) {
 MetadataAnswer metadata() {
   MetadataAnswer m;
   m.cluster = uuid<ClusterId>(9);
-  m.answered_by = {1}, m.catalog_leader = {2}, m.catalog_index = 3;
+  m.catalog_leader = {2}, m.catalog_index = 3;
   m.brokers = {{address(1), true}, {address(2), false}};
   MetadataAnswer::Partition partition;
   partition.partition = 7;

@@ -106,11 +106,10 @@ struct MetadataAnswer {
     a @0 :UInt64;
     b @1 :UInt64;
   }
-  answeredBy @2 :UInt64;
-  catalogLeader @3 :UInt64;
-  catalogIndex @4 :UInt64;
-  brokers @5 :List(Broker);
-  topics @6 :List(Topic);
+  catalogLeader @2 :UInt64;
+  catalogIndex @3 :UInt64;
+  brokers @4 :List(Broker);
+  topics @5 :List(Topic);
 
   struct Broker {
     address @0 :Common.BrokerAddress;
