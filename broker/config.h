@@ -24,6 +24,7 @@ struct BrokerConfig {
   uint32_t session_ticks = 20;                   ///< 1 s without a word ends a session
   int64_t heartbeat_ms = 100;                    ///< a session's silence at most
   uint64_t replication_window_bytes = 8u << 20;  ///< to one follower: sent and not yet answered
+  uint64_t replication_append_bytes = 1u << 20;  ///< of entries in one append, unless one is longer
   int64_t disk_stall_ms = 1000;  ///< a round not written for longer ends leaderships
 
   uint32_t max_message_bytes = 1u << 20;         ///< one record batch

@@ -37,6 +37,7 @@ void Replicas::open(Uid uid, bool active) {
   group.election_ticks = config_.election_ticks;
   group.heartbeat_ticks = config_.heartbeat_ticks;
   group.window_bytes = config_.replication_window_bytes;
+  group.max_append_bytes = config_.replication_append_bytes;
   replica.high_watermark = state.start.offset;
   replica.group = &host_.add(group, std::move(restored), random_.next());
   replica.group->set_active(active);

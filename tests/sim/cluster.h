@@ -70,6 +70,9 @@ class SimCluster {
   void check_vote(const VoteSeen& seen);
   /// Ends all faults, starts what is down, and waits until every send has an outcome.
   void heal();
+  /// I24: in a healed cluster a broker is cut off for a while, in both directions or one, and comes
+  /// back: whom it followed leads on, in the same term.
+  void cut_off_a_follower(Dice dice);
   /// Reads all topics that were not deleted, from start to end, into history().final.
   void read_everything();
   /// I15, I21, I24: the replicas of a partition end up with the same entries, byte for byte, whose
@@ -102,7 +105,13 @@ class SimCluster {
   static constexpr const char* kCatalog = "catalog";  ///< in a StateStore
 
   void add_broker(size_t number, const Options& options);
-  std::map<GroupId, std::set<size_t>> holders_of_groups();
+  using Holders = std::map<size_t, Uid>;  ///< broker number → replica
+  /// By what lies on the disks: of what was not deleted, and the catalog.
+  std::map<GroupId, Holders> holders_of_groups();
+  void await_calm();
+  /// The newest terms of groups of three or more that this broker follows.
+  std::map<GroupId, Term> followed_by(size_t number);
+  void disturb(size_t number, Dice& dice);
   std::set<size_t> draw_core(Dice& dice);
   void leave_out(SimBroker& one, const std::set<size_t>& core, Dice& dice);
   void explain(const Place& where);

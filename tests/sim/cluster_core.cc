@@ -13,9 +13,8 @@ constexpr size_t kProbeBytes = 20;
 
 }  // namespace
 
-// Broker numbers, by what lies on the disks: of what was not deleted, and the catalog.
-std::map<GroupId, std::set<size_t>> SimCluster::holders_of_groups() {
-  std::map<GroupId, std::set<size_t>> out;
+std::map<GroupId, SimCluster::Holders> SimCluster::holders_of_groups() {
+  std::map<GroupId, Holders> out;
   for (size_t number = 1; number <= brokers_.size(); ++number) {
     store::FakeDisk image = broker(number).disk();
     image.end_process(0);
@@ -27,7 +26,7 @@ std::map<GroupId, std::set<size_t>> SimCluster::holders_of_groups() {
     for (const auto& replica : seen->replicas) {
       bool is_catalog = replica.spec.topic_name == "__catalog";
       if (is_catalog || is_watched(replica.spec, replica.life))
-        out[replica.spec.group].insert(number);
+        out[replica.spec.group][number] = replica.spec.uid;
     }
   }
   return out;
@@ -44,9 +43,9 @@ std::set<size_t> SimCluster::draw_core(Dice& dice) {
     std::set<size_t> rest = core;
     rest.erase(candidate);
     bool dispensable = std::all_of(groups.begin(), groups.end(), [&](const auto& group) {
-      const std::set<size_t>& holders = group.second;
+      const Holders& holders = group.second;
       auto held = std::count_if(holders.begin(), holders.end(),
-                                [&](size_t number) { return rest.contains(number); });
+                                [&](const auto& holder) { return rest.contains(holder.first); });
       return static_cast<size_t>(held) > holders.size() / 2;
     });
     if (dispensable) core = std::move(rest);

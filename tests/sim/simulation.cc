@@ -21,6 +21,7 @@ class Life {
     if (is_well()) use_and_abuse();
     if (is_well()) cluster_.go_on_with_a_core(dice_.fork());
     if (is_well()) cluster_.heal();
+    if (is_well()) cluster_.cut_off_a_follower(dice_.fork());
     if (is_well()) cluster_.read_everything();
     if (is_well()) cluster_.compare_replicas();
     if (is_well()) cluster_.compare_catalogs();

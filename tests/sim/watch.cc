@@ -61,6 +61,14 @@ bool Watch::leads(const GroupId& group, Term term, Uid leader) {
   return false;
 }
 
+std::optional<Watch::Leadership> Watch::newest_leadership(const GroupId& group) const {
+  auto behind = leaders_.upper_bound({group, Term{UINT64_MAX}});
+  if (behind == leaders_.begin()) return std::nullopt;
+  const auto& [key, leader] = *std::prev(behind);
+  if (key.first != group) return std::nullopt;
+  return Leadership{key.second, leader};
+}
+
 void Watch::votes_for(Uid voter, Term term, Uid candidate) {
   Uid known = votes_.try_emplace({voter, term}, candidate).first->second;
   if (known == candidate || violations_.size() >= kMostViolations) return;

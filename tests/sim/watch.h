@@ -60,6 +60,12 @@ class Watch {
   uint64_t longest_message() const { return longest_message_; }
   uint64_t votes() const { return votes_.size(); }
   uint64_t leaderships() const { return leaders_.size(); }
+  /// Of the highest term in which it was led.
+  struct Leadership {
+    Term term;
+    Uid leader;
+  };
+  std::optional<Leadership> newest_leadership(const GroupId& group) const;
 
  private:
   void saw_peer(const Sighting& sighting);
