@@ -104,15 +104,10 @@ Result<void> Inspector::look_at_round(const JournalScan& scan, const ScannedRoun
 
 // A torn boot round leaves the round that it repeats, as recovery judges it.
 Result<void> Inspector::look_at_replaced(const JournalScan& scan) {
-  for (const ScannedRound& round : scan.replaced) {
-    ASSIGN(ByteView bytes, read_round(disk_, scan, round, memory_));
-    auto head = decode_round_head(bytes, *scan.files[round.file].header);
-    if (!head.ok() && head.error().code != Code::kCorruption) return head.error();
-    if (!head.ok() || !round_is_whole(*head, bytes)) continue;
-    ++out_.rounds;
-    out_.last_round = round.fixed.number;
-    return {};
-  }
+  ASSIGN(const ScannedRound* counts, newest_whole_replaced(disk_, scan, memory_));
+  if (!counts) return {};
+  ++out_.rounds;
+  out_.last_round = counts->fixed.number;
   return {};
 }
 

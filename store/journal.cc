@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <utility>
 
 #include "base/log.h"
 
@@ -41,7 +42,7 @@ uint64_t name_of(const std::string& path) {
 
 }  // namespace
 
-void Journal::adopt(const JournalScan& scan, JournalEnd end) {
+void Journal::adopt(const JournalScan& scan, const JournalEnd& end) {
   for (const ScannedFile& scanned : scan.files) {
     auto file = std::make_unique<File>();
     file->path = scanned.path;
@@ -62,13 +63,15 @@ void Journal::adopt(const JournalScan& scan, JournalEnd end) {
     bytes_ += file->bytes;
     files_.push_back(std::move(file));
   }
+  bool knows_all = std::all_of(scan.chain.begin(), scan.chain.end(),
+                               [](const ChainLink& link) { return link.found.has_value(); });
+  for (auto& file : files_) file->is_replaced = file->in_use && knows_all;
   for (const ChainLink& link : scan.chain) {
-    if (link.found) files_[link.found->file]->last_round = link.number;
+    if (!link.found) continue;
+    files_[link.found->file]->last_round = link.number;
+    files_[link.found->file]->is_replaced = false;
   }
   next_ = scan.highest.plus(1);
-  previous_ = end.last;
-  before_previous_ = end.before_last;
-  previous_items_ = std::move(end.last_items);
   if (scan.files_in_use == 0) return;
   // The file used last goes on even when it holds nothing but a round that was cut: in any other
   // order of use that round would seem to come after the next one.
@@ -77,6 +80,8 @@ void Journal::adopt(const JournalScan& scan, JournalEnd end) {
   position_ = goes_on ? end.position : kJournalHeaderBytes;
   if (!goes_on || !end.header_is_sure) unsure_header_ = scan.files[scan.files_in_use - 1].header;
 }
+
+void Journal::follow(LastRound last) { last_ = std::move(last); }
 
 Result<void> Journal::make_header_sure() {
   if (!unsure_header_) return {};
@@ -122,22 +127,45 @@ Result<Journal::File*> Journal::create_file(uint64_t bytes) {
   return files_.back().get();
 }
 
-Result<Journal::File*> Journal::free_file(uint64_t bytes) {
+uint64_t Journal::file_bytes_for(uint64_t round_bytes) const {
+  return page_up(std::max(kJournalHeaderBytes + round_bytes, options_.file_bytes));
+}
+
+Journal::File* Journal::unused_file(uint64_t bytes) const {
+  File* shorter = nullptr;
   for (auto& file : files_) {
     if (file->in_use) continue;
-    if (file->bytes >= bytes && file->bytes >= options_.file_bytes) return file.get();
-    uint64_t grown = page_up(std::max(bytes, options_.file_bytes));
-    TRY(disk_.allocate(file->handle, grown));
-    TRY(disk_.flush(file->handle));
-    bytes_ += grown - file->bytes;
-    file->bytes = grown;
-    return file.get();
+    if (file->bytes >= bytes) return file.get();
+    shorter = file.get();
   }
-  return create_file(bytes);
+  return shorter;
+}
+
+bool Journal::has_file_for(uint64_t round_bytes, uint64_t free_bytes) const {
+  uint64_t bytes = file_bytes_for(round_bytes);
+  const File* file = unused_file(bytes);
+  uint64_t there = file ? std::min(file->bytes, bytes) : 0;
+  return bytes - there <= free_bytes;
+}
+
+bool Journal::has_room_for(uint64_t round_bytes, uint64_t free_bytes) const {
+  if (active_ && position_ + round_bytes <= active_->bytes) return true;
+  return has_file_for(round_bytes, free_bytes);
+}
+
+Result<Journal::File*> Journal::free_file(uint64_t bytes) {
+  File* file = unused_file(bytes);
+  if (!file) return create_file(bytes);
+  if (file->bytes >= bytes) return file;
+  TRY(disk_.allocate(file->handle, bytes));
+  TRY(disk_.flush(file->handle));
+  bytes_ += bytes - file->bytes;
+  file->bytes = bytes;
+  return file;
 }
 
 Result<void> Journal::begin_file(uint64_t round_bytes) {
-  ASSIGN(File * file, free_file(kJournalHeaderBytes + round_bytes));
+  ASSIGN(File * file, free_file(file_bytes_for(round_bytes)));
   file->in_use = true;
   file->sequence = next_sequence_++;
   file->salt = random_.next();
@@ -160,7 +188,7 @@ std::shared_ptr<Pages> Journal::head_memory(uint64_t bytes) {
 Result<RoundWrite> Journal::place(RoundContent content) {
   RoundHead head;
   head.items = std::move(content.items);
-  head.repeat = std::move(previous_items_);
+  head.repeat = std::move(last_.items);
   RoundFixed& f = head.fixed;
   uint64_t head_bytes = round_head_bytes(head.items.size(), head.repeat.size());
   bool inlined = goes_inline(head_bytes, content.payload_bytes, content.payload.size());
@@ -171,16 +199,16 @@ Result<RoundWrite> Journal::place(RoundContent content) {
     for (const Bytes& piece : content.payload) total += piece.size();
   }
   CHECK(total <= kMaxRoundBytes);
-  if (!active_ || content.has_image || position_ + total > active_->bytes) {
+  if (!active_ || content.begins_file || position_ + total > active_->bytes) {
     if (auto begun = begin_file(total); !begun.ok()) {
-      previous_items_ = std::move(head.repeat);
+      last_.items = std::move(head.repeat);
       return begun.error();
     }
   }
   f = {boot_epoch_,
        next_,
-       previous_,
-       before_previous_,
+       last_.number,
+       last_.previous,
        active_->sequence,
        0,
        static_cast<uint32_t>(payload_at),
@@ -211,10 +239,8 @@ Result<RoundWrite> Journal::place(RoundContent content) {
   active_->last_round = next_;
   position_ += total;
   header_due_ = false;
-  before_previous_ = previous_;
-  previous_ = next_;
+  last_ = {next_, last_.number, repeat_of(head.items)};
   next_ = next_.plus(1);
-  previous_items_ = repeat_of(head.items);
   return write;
 }
 
@@ -228,6 +254,18 @@ bool Journal::would_release(RoundNumber number) const {
   return std::any_of(files_.begin(), files_.end(), [&](auto& file) {
     return file.get() != active_ && file->in_use && file->last_round <= number;
   });
+}
+
+// Not flushed: a header that comes back is taken for a replaced file's once more.
+Result<void> Journal::release_replaced() {
+  Pages blank(kJournalHeaderBytes);
+  std::memset(blank.data(), 0, blank.size());
+  for (auto& file : files_) {
+    if (file.get() == active_ || !std::exchange(file->is_replaced, false)) continue;
+    TRY(disk_.write(file->handle, 0, blank.view()));
+    file->in_use = false;
+  }
+  return {};
 }
 
 uint64_t Journal::unused_files() const {

@@ -24,7 +24,8 @@ struct RoundContent {
   std::vector<Item> items;
   std::vector<Bytes> payload;  ///< whole pages, zero-padded
   uint64_t payload_bytes = 0;  ///< without the last padding
-  bool has_image = false;      ///< begins a new file
+  bool has_image = false;
+  bool begins_file = false;  ///< so that the files before it hold nothing that it does not show
 };
 
 /// A round ready for the disk: one write at one place, then one flush.
@@ -36,11 +37,15 @@ struct RoundWrite {
   uint64_t bytes = 0;
 };
 
-/// Where a scanned journal goes on, and what its next round repeats.
+/// What the next round follows, and tells of it.
+struct LastRound {
+  RoundNumber number;  ///< 0: there is none
+  RoundNumber previous;
+  std::vector<RepeatedItem> items;
+};
+
+/// Where a scanned journal goes on.
 struct JournalEnd {
-  RoundNumber last;  ///< 0: it holds no round
-  RoundNumber before_last;
-  std::vector<RepeatedItem> last_items;
   size_t file = 0;                          ///< in JournalScan::files
   uint64_t position = kJournalHeaderBytes;  ///< behind the last round
   bool header_is_sure = false;              ///< durable: a round before the last vouches for it
@@ -54,8 +59,9 @@ class Journal {
   Journal(Disk& disk, Random& random, const JournalOptions& options)
       : disk_(disk), random_(random), options_(options) {}
 
-  /// Continues a scanned journal, taking over its files.
-  void adopt(const JournalScan& scan, JournalEnd end);
+  /// Continues a scanned journal, taking over its files. follow() says what its next round follows.
+  void adopt(const JournalScan& scan, const JournalEnd& end);
+  void follow(LastRound last);
   /// Tickets of this start differ from those of any earlier one on the same Disk.
   void set_boot_epoch(BootEpoch epoch) {
     boot_epoch_ = epoch;
@@ -76,6 +82,15 @@ class Journal {
   void release(RoundNumber number);
   /// Whether release(number) would free a file.
   bool would_release(RoundNumber number) const;
+  /// Once the round of a start is durable: files of which the scan knew that they hold no round of
+  /// the chain are blank, for this start and for those that come before another round. Blocks.
+  Result<void> release_replaced();
+
+  /// Whether a round of this length has a place, or a file that may be grown or made in
+  /// `free_bytes` of the disk.
+  bool has_room_for(uint64_t round_bytes, uint64_t free_bytes) const;
+  /// The same, in a new file.
+  bool has_file_for(uint64_t round_bytes, uint64_t free_bytes) const;
 
   uint64_t unused_files() const;
   /// Files not in use and files that may still be created.
@@ -100,6 +115,7 @@ class Journal {
     uint64_t sequence = 0;
     uint64_t salt = 0;
     bool in_use = false;
+    bool is_replaced = false;  ///< nothing in it counts any more once a start has written its round
     RoundNumber last_round;
   };
   /// A file is fit for use once its blocks and its name are durable: two operations.
@@ -110,6 +126,9 @@ class Journal {
   };
   uint64_t files_to_make() const;
   Result<void> begin_file(uint64_t round_bytes);
+  uint64_t file_bytes_for(uint64_t round_bytes) const;
+  /// The best of the files not in use: one that is long enough if there is any; none.
+  File* unused_file(uint64_t bytes) const;
   Result<File*> free_file(uint64_t bytes);
   Result<std::unique_ptr<File>> open_file(uint64_t bytes);
   Result<File*> create_file(uint64_t bytes);
@@ -130,8 +149,8 @@ class Journal {
   uint64_t next_sequence_ = 1;
   uint64_t next_name_ = 1;
   uint64_t bytes_ = 0;
-  RoundNumber next_{1}, previous_, before_previous_;
-  std::vector<RepeatedItem> previous_items_;
+  RoundNumber next_{1};
+  LastRound last_;
   std::vector<std::shared_ptr<Pages>> heads_;  ///< memory for heads, used again
 };
 

@@ -136,6 +136,17 @@ Result<ByteView> read_round(Disk& disk, const JournalScan& scan, const ScannedRo
   return ByteView(into.first(got));
 }
 
+Result<const ScannedRound*> newest_whole_replaced(Disk& disk, const JournalScan& scan,
+                                                  std::optional<Pages>& memory) {
+  for (const ScannedRound& round : scan.replaced) {
+    ASSIGN(ByteView bytes, read_round(disk, scan, round, memory));
+    auto head = decode_round_head(bytes, *scan.files[round.file].header);
+    if (!head.ok() && head.error().code != Code::kCorruption) return head.error();
+    if (head.ok() && round_is_whole(*head, bytes)) return &round;
+  }
+  return nullptr;
+}
+
 Result<JournalScan> scan_journal(Disk& disk, const StoreId& store) {
   JournalScan scan;
   ASSIGN(scan.files, open_files(disk, store));

@@ -49,6 +49,10 @@ struct JournalScan {
 /// lengths breaks. Blocks. The handles stay open and belong to the caller.
 Result<JournalScan> scan_journal(Disk& disk, const StoreId& store);
 
+/// The newest of `replaced` that is whole; null: none is. Blocks; `memory` grows as needed.
+Result<const ScannedRound*> newest_whole_replaced(Disk& disk, const JournalScan& scan,
+                                                  std::optional<Pages>& memory);
+
 /// Disk::read, but pages that cannot be read (kIo) come out as zeroes. Blocks.
 Result<uint64_t> read_around_damage(Disk& disk, FileHandle file, uint64_t position,
                                     MutableByteView into);

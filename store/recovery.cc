@@ -40,7 +40,6 @@ class Recovery {
 
   Result<void> flush_what_was_found();
   Result<void> judge_last_round();
-  Result<bool> is_whole(const ScannedRound& round);
   Result<void> find_images();
   Result<void> choose_start();
   Result<void> load_image(const Image& image);
@@ -51,8 +50,7 @@ class Recovery {
   Result<void> relieve_memory();
   Result<void> hand_over();
   bool is_header_sure(const JournalEnd& end) const;
-  Result<void> write_last_anew(JournalEnd& end);
-  bool has_room_for(const RoundFixed& round, const JournalEnd& end) const;
+  Result<void> write_last_anew();
   /// kCorruption when the head's lists are damaged.
   Result<Loaded> load(const ScannedRound& round);
   Error untrusted(const std::string& why) const {
@@ -80,12 +78,6 @@ Result<Recovery::Loaded> Recovery::load(const ScannedRound& round) {
   ASSIGN(ByteView bytes, read_round(disk_, scan_, round, memory_));
   ASSIGN(RoundHead head, decode_round_head(bytes, *scan_.files[round.file].header));
   return Loaded{std::move(head), bytes};
-}
-
-Result<bool> Recovery::is_whole(const ScannedRound& round) {
-  auto loaded = load(round);
-  if (!loaded.ok() && loaded.error().code != Code::kCorruption) return loaded.error();
-  return loaded.ok() && round_is_whole(loaded->head, loaded->bytes);
 }
 
 // A boot and a seal say nothing to a later start.
@@ -123,13 +115,10 @@ Result<void> Recovery::judge_last_round() {
   if (loaded.ok()) cut_ = std::move(loaded->head);
   cut_at_ = last;
   scan_.chain.pop_back();
-  for (const ScannedRound& replaced : scan_.replaced) {
-    ASSIGN(bool whole, is_whole(replaced));
-    if (!whole) continue;
-    mark<"store: a torn repetition leaves the round it repeats">();
-    scan_.chain.push_back({replaced.fixed.number, replaced});
-    break;
-  }
+  ASSIGN(const ScannedRound* counts, newest_whole_replaced(disk_, scan_, memory_));
+  if (!counts) return {};
+  mark<"store: a torn repetition leaves the round it repeats">();
+  scan_.chain.push_back({counts->fixed.number, *counts});
   return {};
 }
 
@@ -315,13 +304,17 @@ Result<void> Recovery::hand_over() {
     end.file = cut_at_->file;
     end.position = cut_at_->position;
   }
-  if (!chain.empty()) end.last = chain.back().number;
-  if (chain.size() > 1) end.before_last = chain[chain.size() - 2].number;
-  end.last_items = std::move(last_items_);
   end.header_is_sure = is_header_sure(end);
-  TRY(write_last_anew(end));
-  journal_.adopt(scan_, std::move(end));
-  return {};
+  journal_.adopt(scan_, end);
+  // As while running: each start would take a file more than it gives back, and on a full disk
+  // there is nothing else to use.
+  journal_.release(recovered_.older_image);
+  LastRound last;
+  if (!chain.empty()) last.number = chain.back().number;
+  if (chain.size() > 1) last.previous = chain[chain.size() - 2].number;
+  last.items = std::move(last_items_);
+  journal_.follow(std::move(last));
+  return write_last_anew();
 }
 
 // The last process may have ended before it did, and segments are written on the strength of what
@@ -341,31 +334,26 @@ bool Recovery::is_header_sure(const JournalEnd& end) const {
   });
 }
 
-// Without a file for it, the start would fail where it could serve: on a full disk.
-bool Recovery::has_room_for(const RoundFixed& round, const JournalEnd& end) const {
-  uint64_t round_bytes = round.total_bytes + kPageBytes;
-  bool goes_on = end.file + 1 == scan_.files_in_use && !round.has_image;
-  if (goes_on && end.position + round_bytes <= scan_.files[end.file].bytes) return true;
-  uint64_t file_bytes = kJournalHeaderBytes + round_bytes;
-  auto has_room = [&](const ScannedFile& file) { return !file.header && file.bytes >= file_bytes; };
-  if (std::any_of(scan_.files.begin(), scan_.files.end(), has_room)) return true;
-  auto free = disk_.free_bytes();
-  return free.ok() && *free >= std::max(file_bytes, journal_.capacity_of_file()) + kPageBytes;
-}
-
-// The next round follows the one before the last, and tells of that.
-Result<void> Recovery::write_last_anew(JournalEnd& end) {
+// The next round follows the one before the last, and tells of that. Without room for it the start
+// would fail where it could serve: on a full disk.
+Result<void> Recovery::write_last_anew() {
   if (scan_.chain.empty() || !scan_.chain.back().found) return {};
   // Flushed before the next one was submitted, which was cut.
   if (cut_at_ && cut_at_->fixed.previous == scan_.chain.back().number) return {};
   auto loaded = load(*scan_.chain.back().found);
   if (!loaded.ok() && loaded.error().code != Code::kCorruption) return loaded.error();
   if (!loaded.ok() || !round_is_whole(loaded->head, loaded->bytes)) return {};
-  if (!has_room_for(loaded->head.fixed, end)) return {};
+  const RoundFixed& last = loaded->head.fixed;
+  auto free = disk_.free_bytes();
+  uint64_t free_bytes = free.ok() ? *free : 0;
+  if (!journal_.has_room_for(last.total_bytes + kPageBytes, free_bytes)) {
+    mark<"store: a start has no room to write the last round anew">();
+    LOG(kWarn, "no room to write the last journal round anew", kv("round", last.number),
+        kv("bytes", last.total_bytes), kv("free", free_bytes));
+    return {};
+  }
   recovered_.last_round = content_of(loaded->head, loaded->bytes);
-  end.last = loaded->head.fixed.previous;
-  end.before_last = loaded->head.fixed.before_previous;
-  end.last_items = std::move(loaded->head.repeat);
+  journal_.follow({last.previous, last.before_previous, std::move(loaded->head.repeat)});
   return {};
 }
 

@@ -61,9 +61,6 @@ Result<void> ShardStore::start() {
   ASSIGN(Recovered recovered, recover(disk_, journal_.store(), table_, journal_, limits));
   newest_image_ = recovered.newest_image;
   older_image_ = recovered.older_image;
-  // As while running: each start would take a file more than it gives back, and on a full disk
-  // there is nothing else to use.
-  journal_.release(older_image_);
   bytes_since_checkpoint_ = recovered.bytes_after_image;
   for (const auto& [uid, log] : table_.logs) {
     appended_bytes_ += log.unfiled_bytes();
@@ -97,7 +94,7 @@ Result<void> ShardStore::write_boot_round(RoundContent content) {
   }
   TRY(disk_.flush(write.file));
   durable_ = write.number;
-  return {};
+  return journal_.release_replaced();
 }
 
 Bytes ShardStore::note(const std::string& name) const {

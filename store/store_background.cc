@@ -167,8 +167,7 @@ void ShardStore::bury() {
 // On a full disk an image waits for a file; rounds go on in what is left of the last one.
 bool ShardStore::image_has_place() const {
   return checkpoint_.phase() == Checkpoint::Phase::kReady &&
-         (journal_.unused_files() > 0 ||
-          available_bytes() >= journal_.capacity_of_file() + kJournalHeaderBytes);
+         journal_.has_file_for(0, available_bytes());
 }
 
 // Due when redo would take long, or when the journal has no files left to give.
@@ -195,7 +194,7 @@ void ShardStore::attach_image(RoundContent& content) {
     item.position += static_cast<uint32_t>(begin);
     content.items.push_back(item);
   }
-  content.has_image = true;
+  content.has_image = content.begins_file = true;
   if (image.bytes == 0) return;
   content.payload.push_back(std::move(image.payload));
   content.payload_bytes = begin + image.bytes;

@@ -150,8 +150,69 @@ class SmallDiskStart : public SmallDisk {
     }
     if (tested_.store().dirty()) round();
   }
+  size_t journal_files() {
+    auto names = disk_.list("journal").value();
+    return static_cast<size_t>(std::count_if(names.begin(), names.end(), [&](const auto& name) {
+      return !disk_.bytes_of("journal/" + name).empty();
+    }));
+  }
+  /// With nothing in between: whatever the last round is, each of them repeats it.
+  void start_often(int times) {
+    for (int i = 0; i < times; ++i) {
+      kill();
+      ASSERT_NO_FATAL_FAILURE(start()) << i;
+    }
+  }
+  /// Rounds until one of them carries an image, which is the last one then.
+  void end_with_an_image() {
+    uint64_t before = tested_.store().figures().checkpoints;
+    while (tested_.store().figures().checkpoints == before) {
+      vote();
+      for (int i = 0; i < 10; ++i) tested_.poll();
+    }
+  }
   uint64_t starts_ = 1;
 };
+
+TEST_F(SmallDiskStart, TakesNoFileToRepeatAnImage) {
+  end_with_an_image();
+  start_often(1);
+  for (int i = 0; i < 20; ++i) tested_.poll();  // spare files are made
+  size_t files = journal_files();
+  start_often(20);
+  EXPECT_EQ(journal_files(), files);
+  disk_.leave_free(0);
+  start_often(5);
+  for (int i = 0; i < 60; ++i) vote();  // into the file that waits for them
+  EXPECT_FALSE(tested_.failed);
+}
+
+// Long enough for the last round, but not finished: it is dropped.
+TEST_F(SmallDiskStart, DoesNotCountOnAFileThatWasBeingMade) {
+  for (int i = 0; i < 1000; ++i) tested_.poll();
+  disk_.hold(DiskOp::Lane::kBackground);
+  disk_.leave_free(0);
+  for (int spares = 0; spares < 3; ++spares) {
+    for (int i = 0; i < 10; ++i) tested_.append(1, Term{1}, 10'000);
+    round();
+  }
+  kill();
+  disk_.put("journal/00000000.jnl", std::vector<uint8_t>(120u << 10));
+  disk_.leave_free(0);
+  ASSERT_NO_FATAL_FAILURE(start());
+  vote();
+  EXPECT_FALSE(tested_.failed);
+}
+
+TEST_F(SmallDiskStart, GivesBackTheFilesOfImagesThatItRepeats) {
+  for (uint64_t uid = 2; uid < 300; ++uid) tested_.make(uid);
+  round();
+  end_with_an_image();
+  start_often(30);
+  EXPECT_LE(tested_.store().figures().journal_bytes, small().journal_max_bytes / 2);
+  vote();
+  EXPECT_FALSE(tested_.failed);
+}
 
 TEST_F(SmallDiskStart, WhatAnImageCoversIsUsedAgainByAStartOnAFullDisk) {
   fill();
@@ -200,13 +261,7 @@ TEST_F(SmallDiskStart, KeepsInMemoryWhatAFullDiskCannotTake) {
 
 TEST_F(SmallDiskStart, AFileThatWasBeingMadeIsNoSpareFile) {
   for (int i = 0; i < 1000; ++i) tested_.poll();
-  auto journal_files = [&] {
-    auto names = disk_.list("journal").value();
-    return std::count_if(names.begin(), names.end(), [&](const std::string& name) {
-      return !disk_.bytes_of("journal/" + name).empty();
-    });
-  };
-  auto made = journal_files();
+  size_t made = journal_files();
   disk_.put("journal/00000000.jnl", {});  // before all others, in every order
   disk_.leave_free(0);
   kill();
