@@ -9,6 +9,22 @@ namespace {
 
 constexpr int64_t kLookEveryUs = 20'000'000;  // at most
 
+std::string knobs_of(const broker::BrokerConfig& config) {
+  std::string out = "bytes: ";
+  auto add = [&](const char* name, uint64_t value) {
+    out += std::string(name) + "=" + std::to_string(value) + " ";
+  };
+  add("journal-file", config.store.journal_file_bytes);
+  add("segment", config.store.segment_bytes);
+  add("tail-cache", config.store.tail_cache_bytes);
+  add("round", config.store.round_bytes);
+  add("window", config.replication_window_bytes);
+  add("append", config.replication_append_bytes);
+  add("uncommitted", config.uncommitted_bytes_group);
+  add("deferred", config.max_deferred_bytes);
+  return out + "pending-fetches=" + std::to_string(config.max_pending_fetches);
+}
+
 class Life {
  public:
   Life(const Plan& plan, bool trace)
@@ -46,6 +62,7 @@ class Life {
     cluster_.note("alive: " + std::to_string(plan_.brokers) + " brokers, " +
                   std::to_string(plan_.clients) + " clients, " + std::to_string(plan_.partitions) +
                   " partitions of " + std::to_string(plan_.replication) + " replicas");
+    cluster_.note(knobs_of(plan_.config));
   }
 
   void use_and_abuse() {
