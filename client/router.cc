@@ -9,15 +9,6 @@ namespace strandlog::client {
 namespace {
 // Two refreshes are at least this far apart.
 constexpr int64_t kSpacingMs = 20;
-
-// Whether nothing is left open that another broker may know.
-bool tells_all(const wire::MetadataAnswer& answer) {
-  return std::all_of(answer.topics.begin(), answer.topics.end(), [](const auto& topic) {
-    return !topic.error &&
-           std::all_of(topic.partitions.begin(), topic.partitions.end(),
-                       [](const auto& partition) { return partition.leader != BrokerId{}; });
-  });
-}
 }  // namespace
 
 const TopicRoute* Router::topic(const std::string& name) const {
@@ -46,6 +37,21 @@ void Router::learn(const std::string& name, uint32_t partition, const wire::Wire
   } else {
     want(name);
   }
+}
+
+// The topic was made anew under the same name since, and the broker does not know it yet.
+bool Router::is_outdated(const wire::MetadataAnswer::Topic& topic, uint64_t catalog_index) const {
+  const TopicRoute* known = this->topic(topic.name);
+  return known && known->id != topic.id && catalog_index < known->catalog_index;
+}
+
+// Whether nothing is left open that another broker may know.
+bool Router::tells_all(const wire::MetadataAnswer& answer) const {
+  return std::all_of(answer.topics.begin(), answer.topics.end(), [&](const auto& topic) {
+    return !topic.error && !is_outdated(topic, answer.catalog_index) &&
+           std::all_of(topic.partitions.begin(), topic.partitions.end(),
+                       [](const auto& partition) { return partition.leader != BrokerId{}; });
+  });
 }
 
 // A newer term of any partition. What was asked for is asked again only when what was known did not
@@ -82,19 +88,15 @@ void Router::note_unknown(const wire::MetadataAnswer::Topic& topic) {
 
 void Router::absorb_topic(const wire::MetadataAnswer::Topic& topic, uint64_t catalog_index) {
   if (topic.error) return note_unknown(topic);
-  const TopicRoute* newer = this->topic(topic.name);
-  if (newer && newer->id != topic.id && newer->catalog_index > catalog_index) {
-    return want(topic.name);  // of a broker that lags: made anew under the same name meanwhile
-  }
+  if (is_outdated(topic, catalog_index)) return want(topic.name);
   missing_.erase(topic.name);
   TopicRoute route{topic.id, topic.name, {}, catalog_index};
-  auto known = topics_.find(topic.name);
+  const TopicRoute* known = this->topic(topic.name);
   for (const auto& partition : topic.partitions) {
     if (partition.partition != route.partitions.size()) return;  // not dense: not to be trusted
     PartitionRoute next{partition.group, partition.leader, partition.term};
-    if (known != topics_.end() && known->second.id == topic.id &&
-        partition.partition < known->second.partitions.size()) {
-      const PartitionRoute& before = known->second.partitions[partition.partition];
+    if (known && known->id == topic.id && partition.partition < known->partitions.size()) {
+      const PartitionRoute& before = known->partitions[partition.partition];
       bool older = next.term < before.term;
       if (older || (next.term == before.term && next.leader == BrokerId{})) next = before;
     }

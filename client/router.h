@@ -63,6 +63,8 @@ class Router {
   void refresh(Time now);
   void on_metadata(Time started, AnyReply reply);
   void turn_from(const wire::MetadataAnswer& answer);
+  bool is_outdated(const wire::MetadataAnswer::Topic& topic, uint64_t catalog_index) const;
+  bool tells_all(const wire::MetadataAnswer& answer) const;
   bool brings_news(const wire::MetadataAnswer& answer) const;
   void absorb(const wire::MetadataAnswer& answer);
   void absorb_topic(const wire::MetadataAnswer::Topic& topic, uint64_t catalog_index);

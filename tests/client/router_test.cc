@@ -62,6 +62,26 @@ TEST(Router, KeepsTheTopicThatWasMadeAnewOverTheOneALaggingBrokerKnows) {
   world.pass_ms(100);
   EXPECT_EQ(world.core.router().topic("t")->id, kTopic);
   EXPECT_EQ(world.core.router().topic("t")->partitions.size(), 2u);
+  EXPECT_GE(world.metadata_from.size(), 2u) << "another broker may know better";
+}
+
+// One of two topics asked about at once: news of the other is no reason to stay.
+TEST(Router, TurnsToAnotherBrokerWhenOneLagsBehindATopicThatWasMadeAnew) {
+  FakeWorld world;
+  world.metadata.topics.push_back(world.metadata.topics[0]);
+  world.metadata.topics[1].name = "u";
+  world.metadata.catalog_index = 7;
+  look_up(world, "t", 1);
+  look_up(world, "u", 100);
+  world.metadata.catalog_index = 6;
+  world.metadata.topics[0].id = uuid_of<TopicId>(1);
+  world.metadata.topics[1].partitions[0].term = Term{2};
+  world.core.router().want("t");
+  world.core.router().want("u");
+  world.settle();
+  ASSERT_EQ(world.metadata_from.size(), 1u);
+  world.pass_ms(25);
+  EXPECT_EQ(world.metadata_from.size(), 2u);
 }
 
 TEST(Router, SaysNotFoundOnTheCatalogLeadersWord) {
