@@ -9,11 +9,31 @@ namespace strandlog::client {
 namespace {
 // Two refreshes are at least this far apart.
 constexpr int64_t kSpacingMs = 20;
+
+void merge(const wire::MetadataAnswer::Topic& topic, std::optional<TopicRoute>& known) {
+  TopicRoute route{topic.id, topic.name, {}};
+  for (const auto& partition : topic.partitions) {
+    if (partition.partition != route.partitions.size()) return;  // not dense: not to be trusted
+    PartitionRoute next{partition.group, partition.leader, partition.term};
+    if (known && known->id == topic.id && partition.partition < known->partitions.size()) {
+      const PartitionRoute& before = known->partitions[partition.partition];
+      bool older = next.term < before.term;
+      if (older || (next.term == before.term && next.leader == BrokerId{})) next = before;
+    }
+    route.partitions.push_back(next);
+  }
+  known = std::move(route);
+}
 }  // namespace
 
 const TopicRoute* Router::topic(const std::string& name) const {
-  auto found = topics_.find(name);
-  return found == topics_.end() ? nullptr : &found->second;
+  auto told = told_.find(name);
+  return told != told_.end() && told->second.route ? &*told->second.route : nullptr;
+}
+
+bool Router::is_missing(const std::string& name) const {
+  auto told = told_.find(name);
+  return told != told_.end() && told->second.missing;
 }
 
 std::string Router::leader_of(const std::string& name, uint32_t partition) const {
@@ -24,13 +44,14 @@ std::string Router::leader_of(const std::string& name, uint32_t partition) const
 }
 
 void Router::learn(const std::string& name, uint32_t partition, const wire::WireError& error) {
-  auto found = topics_.find(name);
-  if (found == topics_.end() || partition >= found->second.partitions.size()) {
+  auto told = told_.find(name);
+  if (told == told_.end() || !told->second.route ||
+      partition >= told->second.route->partitions.size()) {
     want(name);
     return;
   }
   bool useful = error.leader != BrokerId{} && !error.leader_address.empty();
-  found->second.partitions[partition].leader = useful ? error.leader : BrokerId{};
+  told->second.route->partitions[partition].leader = useful ? error.leader : BrokerId{};
   if (useful) {
     addresses_[error.leader] = error.leader_address;
     any_.learn(error.leader_address);
@@ -39,10 +60,12 @@ void Router::learn(const std::string& name, uint32_t partition, const wire::Wire
   }
 }
 
-// The topic was made anew under the same name since, and the broker does not know it yet.
+// The topic was made or deleted since, and the broker does not know it yet.
 bool Router::is_outdated(const wire::MetadataAnswer::Topic& topic, uint64_t catalog_index) const {
-  const TopicRoute* known = this->topic(topic.name);
-  return known && known->id != topic.id && catalog_index < known->catalog_index;
+  auto told = told_.find(topic.name);
+  if (told == told_.end() || catalog_index >= told->second.catalog_index) return false;
+  const auto& route = told->second.route;
+  return topic.id != (route ? route->id : TopicId{});
 }
 
 // Whether nothing is left open that another broker may know.
@@ -77,32 +100,17 @@ void Router::absorb(const wire::MetadataAnswer& answer) {
   for (const auto& topic : answer.topics) absorb_topic(topic, answer.catalog_index);
 }
 
-void Router::note_unknown(const wire::MetadataAnswer::Topic& topic) {
-  if (topic.error->code == strandlog::Code::kNotFound) {
-    missing_.insert(topic.name);
-    topics_.erase(topic.name);
-    return;
-  }
-  want(topic.name);
-}
-
 void Router::absorb_topic(const wire::MetadataAnswer::Topic& topic, uint64_t catalog_index) {
-  if (topic.error) return note_unknown(topic);
-  if (is_outdated(topic, catalog_index)) return want(topic.name);
-  missing_.erase(topic.name);
-  TopicRoute route{topic.id, topic.name, {}, catalog_index};
-  const TopicRoute* known = this->topic(topic.name);
-  for (const auto& partition : topic.partitions) {
-    if (partition.partition != route.partitions.size()) return;  // not dense: not to be trusted
-    PartitionRoute next{partition.group, partition.leader, partition.term};
-    if (known && known->id == topic.id && partition.partition < known->partitions.size()) {
-      const PartitionRoute& before = known->partitions[partition.partition];
-      bool older = next.term < before.term;
-      if (older || (next.term == before.term && next.leader == BrokerId{})) next = before;
-    }
-    route.partitions.push_back(next);
+  bool missing = topic.error && topic.error->code == strandlog::Code::kNotFound;
+  if ((topic.error && !missing) || is_outdated(topic, catalog_index)) return want(topic.name);
+  Told& told = told_[topic.name];
+  told.missing = missing;
+  told.catalog_index = std::max(told.catalog_index, catalog_index);
+  if (missing) {
+    told.route.reset();
+  } else {
+    merge(topic, told.route);
   }
-  topics_[topic.name] = std::move(route);
 }
 
 uint64_t Router::lookup(Time now, const std::string& name, Time deadline, LookupHandler handler) {
@@ -111,7 +119,7 @@ uint64_t Router::lookup(Time now, const std::string& name, Time deadline, Lookup
     handler(*route);
     return id;
   }
-  missing_.erase(name);
+  if (auto told = told_.find(name); told != told_.end()) told->second.missing = false;
   want(name);
   lookups_[id] = {name, now, deadline, std::move(handler)};
   return id;

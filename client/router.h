@@ -22,7 +22,6 @@ struct TopicRoute {
   TopicId id;
   std::string name;
   std::vector<PartitionRoute> partitions;  ///< by number
-  uint64_t catalog_index = 0;              ///< of the newest answer with this id
 };
 
 /// A cache of metadata, refreshed only when somebody needs something it lacks.
@@ -38,7 +37,7 @@ class Router {
   const TopicRoute* topic(const std::string& name) const;
   /// True when a broker said that the topic does not exist: only the catalog's leader does, and
   /// only with a majority's word.
-  bool is_missing(const std::string& name) const { return missing_.contains(name); }
+  bool is_missing(const std::string& name) const;
   /// The leader's client address; empty: unknown.
   std::string leader_of(const std::string& topic, uint32_t partition) const;
   /// Refreshes what is known of the topic soon.
@@ -53,6 +52,13 @@ class Router {
   Time next_deadline() const;
 
  private:
+  struct Told {
+    std::optional<TopicRoute> route;
+    bool missing = false;
+    /// Of the newest answer. It stays when the topic is gone: a broker that lags must not bring it
+    /// back.
+    uint64_t catalog_index = 0;
+  };
   struct Lookup {
     std::string topic;
     Time started;
@@ -68,15 +74,13 @@ class Router {
   bool brings_news(const wire::MetadataAnswer& answer) const;
   void absorb(const wire::MetadataAnswer& answer);
   void absorb_topic(const wire::MetadataAnswer::Topic& topic, uint64_t catalog_index);
-  void note_unknown(const wire::MetadataAnswer::Topic& topic);
   void settle_lookups(Time now);
   std::optional<Result<TopicRoute>> outcome(Time now, const Lookup& lookup) const;
 
   AnyBroker& any_;
   RequestTable& requests_;
   Time now_;
-  std::map<std::string, TopicRoute> topics_;
-  std::set<std::string> missing_;
+  std::map<std::string, Told> told_;  ///< by topic
   std::map<BrokerId, std::string> addresses_;
   std::set<std::string> wanted_;
   bool asking_ = false;

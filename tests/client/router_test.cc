@@ -84,6 +84,41 @@ TEST(Router, TurnsToAnotherBrokerWhenOneLagsBehindATopicThatWasMadeAnew) {
   EXPECT_EQ(world.metadata_from.size(), 2u);
 }
 
+TEST(Router, TakesNoDeletedTopicBackFromABrokerThatLags) {
+  FakeWorld world;
+  wire::MetadataAnswer lagging = world.metadata;
+  lagging.catalog_index = 6;
+  world.metadata.topics.clear();
+  world.metadata.catalog_index = 7;
+  ASSERT_NE(look_up(world, "t", 1).find("not-found"), std::string::npos);
+  world.metadata = lagging;
+  world.core.router().want("t");
+  world.pass_ms(100);
+  EXPECT_TRUE(world.core.router().is_missing("t"));
+  EXPECT_EQ(world.core.router().topic("t"), nullptr);
+  EXPECT_EQ(look_up(world, "t", 100).substr(0, 7), "timeout") << "nobody knows it is not there";
+  world.metadata.topics[0].id = uuid_of<TopicId>(8);
+  world.metadata.catalog_index = 8;
+  world.pass_ms(100);
+  EXPECT_EQ(world.core.router().topic("t")->id, uuid_of<TopicId>(8));
+}
+
+// It answers in between: what it says of the topic that is there now is right, but it knows no
+// more.
+TEST(Router, KnowsHowNewItsNewestAnswerWas) {
+  FakeWorld world;
+  world.metadata.catalog_index = 7;
+  look_up(world, "t", 1);
+  world.metadata.catalog_index = 5;
+  world.core.router().want("t");
+  world.pass_ms(100);
+  world.metadata.catalog_index = 6;
+  world.metadata.topics[0].id = uuid_of<TopicId>(1);
+  world.core.router().want("t");
+  world.pass_ms(100);
+  EXPECT_EQ(world.core.router().topic("t")->id, kTopic);
+}
+
 TEST(Router, SaysNotFoundOnTheCatalogLeadersWord) {
   FakeWorld world;  // whose word a broker passes on only after a majority's
   EXPECT_EQ(look_up(world, "none", 1), "not-found: topic \"none\" does not exist");
