@@ -71,9 +71,9 @@ std::map<std::string, std::vector<TopicPartition>> ConsumerCore::by_leader(Time 
       leaders[address].push_back(where);
       continue;
     }
-    if (router_.is_missing(where.topic)) {
+    if (auto gone = router_.why_gone(where)) {
       Asked asked{where, {}, {}, partition.generation, partition.next};
-      stop(asked, partition, no_topic(where.topic));
+      stop(asked, partition, std::move(*gone));
       continue;
     }
     bool first = partition.refresh_at == Time{};

@@ -61,15 +61,14 @@ Error public_error(const wire::WireError& error, const std::string& where) {
   return public_error(error.code, where.empty() ? error.text : where + ": " + error.text);
 }
 
-Error no_topic(const std::string& name, Written written) {
-  return public_error(strandlog::Code::kNotFound, "topic \"" + name + "\" does not exist", written);
+Error no_topic(const std::string& name) {
+  return public_error(strandlog::Code::kNotFound, "topic \"" + name + "\" does not exist");
 }
 
-Error no_partition(const std::string& name, size_t partitions, int64_t number, Written written) {
-  return public_error(strandlog::Code::kNotFound,
-                      "topic \"" + name + "\" has " + std::to_string(partitions) +
-                          " partitions, no " + std::to_string(number),
-                      written);
+Error no_partition(const std::string& name, size_t partitions, int64_t number) {
+  return public_error(strandlog::Code::kNotFound, "topic \"" + name + "\" has " +
+                                                      std::to_string(partitions) +
+                                                      " partitions, no " + std::to_string(number));
 }
 
 bool certainly_not_written(strandlog::Code code) {

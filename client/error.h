@@ -20,11 +20,10 @@ Error public_error(const strandlog::Error& error, Written written = Written::kNo
 /// `where` says who answered, in the text.
 Error public_error(const wire::WireError& error, const std::string& where);
 
-/// kNotFound. `written`: of the records for it, if any.
-Error no_topic(const std::string& name, Written written = Written::kNo);
+/// kNotFound.
+Error no_topic(const std::string& name);
 /// The same: the topic has `partitions`, none with this number.
-Error no_partition(const std::string& name, size_t partitions, int64_t number,
-                   Written written = Written::kNo);
+Error no_partition(const std::string& name, size_t partitions, int64_t number);
 
 /// True when a broker that answers a produce request with `code` has certainly not appended it.
 /// A broker that appended and then stepped down answers stale, one without a majority timeout.

@@ -122,25 +122,14 @@ void ProducerCore::failed(Queue& queue, const SentItem& item, Error error, bool 
   queue.retry_at = now_.plus_ms(wait_ms);
 }
 
-// The topic does not exist, or was made again with fewer partitions.
-bool ProducerCore::is_gone(const Queue& queue) const {
-  const TopicRoute* route = router_.topic(queue.where.topic);
-  if (route == nullptr) return router_.is_missing(queue.where.topic);
-  return static_cast<size_t>(queue.where.partition) >= route->partitions.size();
-}
-
-void ProducerCore::fail_gone(Queue& queue) {
+void ProducerCore::fail_gone(Queue& queue, Error error) {
   if (queue.requests > 0) return;
-  const std::string& topic = queue.where.topic;
-  const TopicRoute* route = router_.topic(topic);
-  source_.forget_topic(topic);
+  source_.forget_topic(queue.where.topic);
   for (Batch& batch : queue.batches) {
     if (batch.state == State::kDone) continue;
     batch.state = State::kRefused;
-    Written written = batch.maybe_written ? Written::kMaybe : Written::kNo;
-    batch.error = route == nullptr ? no_topic(topic, written)
-                                   : no_partition(topic, route->partitions.size(),
-                                                  queue.where.partition, written);
+    error.written = batch.maybe_written ? Written::kMaybe : Written::kNo;
+    batch.error = error;
   }
   advance(queue);
 }

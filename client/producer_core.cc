@@ -160,8 +160,8 @@ std::map<std::string, std::vector<Slot>> ProducerCore::sendable(Time now) {
   order.insert(order.end(), active_.begin(), active_.lower_bound(rotation_));
   for (Slot slot : order) {
     Queue& queue = queues_[slot];
-    if (is_gone(queue)) {
-      fail_gone(queue);
+    if (auto gone = router_.why_gone(queue.where)) {
+      fail_gone(queue, std::move(*gone));
       continue;
     }
     if (queue.stopped || queue.requests >= pace_.requests_per_partition || !has_unsent(queue)) {

@@ -99,8 +99,7 @@ class ProducerCore {
   void written(Queue& queue, const SentItem& item, int64_t base_offset);
   void refused(Queue& queue, const SentItem& item, Error error);
   void failed(Queue& queue, const SentItem& item, Error error, bool maybe, bool at_once);
-  bool is_gone(const Queue& queue) const;
-  void fail_gone(Queue& queue);
+  void fail_gone(Queue& queue, Error error);
   void restart(Time now, Queue& queue);
   void stop(Time now, Queue& queue);
   void expire(Time now, Queue& queue);

@@ -36,6 +36,16 @@ bool Router::is_missing(const std::string& name) const {
   return told != told_.end() && told->second.missing;
 }
 
+std::optional<Error> Router::why_gone(const TopicPartition& where) const {
+  const TopicRoute* route = topic(where.topic);
+  if (route == nullptr) {
+    return is_missing(where.topic) ? std::optional(no_topic(where.topic)) : std::nullopt;
+  }
+  size_t partitions = route->partitions.size();
+  if (static_cast<size_t>(where.partition) < partitions) return std::nullopt;
+  return no_partition(where.topic, partitions, where.partition);
+}
+
 std::string Router::leader_of(const std::string& name, uint32_t partition) const {
   const TopicRoute* route = topic(name);
   if (route == nullptr || partition >= route->partitions.size()) return {};

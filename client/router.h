@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "client/any_broker.h"
+#include "strandlog/client.h"
 
 namespace strandlog::client {
 
@@ -35,9 +36,9 @@ class Router {
 
   /// nullptr: not known (yet).
   const TopicRoute* topic(const std::string& name) const;
-  /// True when a broker said that the topic does not exist: only the catalog's leader does, and
-  /// only with a majority's word.
-  bool is_missing(const std::string& name) const;
+  /// kNotFound when a broker said that the topic does not exist (only the catalog's leader does,
+  /// and only with a majority's word), or when it has no such partition: made anew with fewer, say.
+  std::optional<Error> why_gone(const TopicPartition& where) const;
   /// The leader's client address; empty: unknown.
   std::string leader_of(const std::string& topic, uint32_t partition) const;
   /// Refreshes what is known of the topic soon.
@@ -66,6 +67,7 @@ class Router {
     LookupHandler handler;
   };
 
+  bool is_missing(const std::string& name) const;
   void refresh(Time now);
   void on_metadata(Time started, AnyReply reply);
   void turn_from(const wire::MetadataAnswer& answer);

@@ -183,5 +183,18 @@ TEST(ConsumerCore, ReportsADeletedTopic) {
   EXPECT_EQ(consumer.troubles[0].error.code, Code::kNotFound);
 }
 
+TEST(ConsumerCore, ReportsAPartitionThatTheTopicNoLongerHas) {
+  ConsumerTester consumer;
+  consumer.assign({{1, 0}});
+  consumer.world.take();
+  consumer.world.metadata.topics[0].id = uuid_of<TopicId>(8);
+  consumer.world.metadata.topics[0].partitions.resize(1);
+  consumer.world.net.cut(address_of(1));
+  consumer.world.pass_ms(5000);
+  ASSERT_EQ(consumer.troubles.size(), 1u);
+  EXPECT_EQ(consumer.troubles[0].error.code, Code::kNotFound);
+  EXPECT_EQ(consumer.troubles[0].error.text, "topic \"t\" has 1 partitions, no 1");
+}
+
 }  // namespace
 }  // namespace strandlog::client

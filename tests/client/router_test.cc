@@ -94,7 +94,7 @@ TEST(Router, TakesNoDeletedTopicBackFromABrokerThatLags) {
   world.metadata = lagging;
   world.core.router().want("t");
   world.pass_ms(100);
-  EXPECT_TRUE(world.core.router().is_missing("t"));
+  EXPECT_TRUE(world.core.router().why_gone({"t", 0}));
   EXPECT_EQ(world.core.router().topic("t"), nullptr);
   EXPECT_EQ(look_up(world, "t", 100).substr(0, 7), "timeout") << "nobody knows it is not there";
   world.metadata.topics[0].id = uuid_of<TopicId>(8);
@@ -184,7 +184,7 @@ TEST(Router, WaitsForABrokerThatDoesNotKnowYetWhichTopicsThereAre) {
                              [&](Result<TopicRoute> r) { out = r.ok() ? "found" : "failed"; });
   world.pass_ms(1000);
   EXPECT_EQ(out, "pending");
-  EXPECT_FALSE(world.core.router().is_missing("t"));
+  EXPECT_FALSE(world.core.router().why_gone({"t", 0}));
   world.metadata = complete;
   world.pass_ms(1000);
   EXPECT_EQ(out, "found");
