@@ -7,9 +7,6 @@
 
 namespace strandlog::client {
 namespace {
-// Two refreshes are at least this far apart.
-constexpr int64_t kSpacingMs = 20;
-
 void merge(const wire::MetadataAnswer::Topic& topic, std::optional<TopicRoute>& known) {
   TopicRoute route{topic.id, topic.name, {}};
   for (const auto& partition : topic.partitions) {
@@ -112,8 +109,9 @@ void Router::absorb(const wire::MetadataAnswer& answer) {
 
 void Router::absorb_topic(const wire::MetadataAnswer::Topic& topic, uint64_t catalog_index) {
   bool missing = topic.error && topic.error->code == strandlog::Code::kNotFound;
-  if ((topic.error && !missing) || is_outdated(topic, catalog_index)) return want(topic.name);
+  if ((topic.error && !missing) || is_outdated(topic, catalog_index)) return want_later(topic.name);
   Told& told = told_[topic.name];
+  told.backoff.reset();
   told.missing = missing;
   told.catalog_index = std::max(told.catalog_index, catalog_index);
   if (missing) {
@@ -135,11 +133,21 @@ uint64_t Router::lookup(Time now, const std::string& name, Time deadline, Lookup
   return id;
 }
 
+// After what was no help. Whoever wants the topic, too, has a pace of its own and need not wait.
+void Router::want_later(const std::string& name) {
+  if (wanted_.contains(name)) return;
+  wanted_[name] = now_.plus_ms(told_[name].backoff.next_ms());
+}
+
 void Router::refresh(Time now) {
-  if (asking_ || wanted_.empty() || now < not_before_) return;
+  if (asking_ || now < not_before_) return;
   wire::MetadataRequest request;
-  request.topics.assign(wanted_.begin(), wanted_.end());
-  wanted_.clear();
+  std::erase_if(wanted_, [&](const auto& wanted) {
+    if (wanted.second > now) return false;
+    request.topics.push_back(wanted.first);
+    return true;
+  });
+  if (request.topics.empty()) return;
   asking_ = true;
   any_.ask(now, std::move(request), now.plus_ms(any_.limits().connect_timeout_ms),
            [this, now](AnyReply reply) { on_metadata(now, std::move(reply)); });
@@ -151,7 +159,7 @@ void Router::on_metadata(Time started, AnyReply reply) {
   if (reply.failure) {
     last_error_ = std::move(reply.failure);
     failed_start_ = started;
-    for (const auto& [id, lookup] : lookups_) want(lookup.topic);
+    for (const auto& [id, lookup] : lookups_) want_later(lookup.topic);
     return;
   }
   last_error_.reset();
@@ -208,7 +216,9 @@ void Router::turn(Time now) {
 
 Time Router::next_deadline() const {
   Time next = kNoDeadline;
-  if (!asking_ && !wanted_.empty()) next = not_before_;
+  if (!asking_) {
+    for (const auto& [name, at] : wanted_) next = std::min(next, std::max(at, not_before_));
+  }
   for (const auto& [id, lookup] : lookups_) next = std::min(next, lookup.deadline);
   return next;
 }

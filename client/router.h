@@ -4,7 +4,6 @@
 #include <functional>
 #include <map>
 #include <optional>
-#include <set>
 #include <string>
 #include <vector>
 
@@ -41,8 +40,9 @@ class Router {
   std::optional<Error> why_gone(const TopicPartition& where) const;
   /// The leader's client address; empty: unknown.
   std::string leader_of(const std::string& topic, uint32_t partition) const;
-  /// Refreshes what is known of the topic soon.
-  void want(const std::string& topic) { wanted_.insert(topic); }
+  /// Refreshes what is known of the topic soon. While no broker knows it, or only ones that lag,
+  /// they are asked on, 20 to 500 ms apart.
+  void want(const std::string& topic) { wanted_[topic] = {}; }
   /// A broker named the leader, or said that it is none.
   void learn(const std::string& topic, uint32_t partition, const wire::WireError& error);
   /// What is known, else what the next metadata says. kNotFound, kUnreachable, kTimeout or what
@@ -53,12 +53,15 @@ class Router {
   Time next_deadline() const;
 
  private:
+  /// Two refreshes are at least this far apart.
+  static constexpr int64_t kSpacingMs = 20;
   struct Told {
     std::optional<TopicRoute> route;
     bool missing = false;
     /// Of the newest answer. It stays when the topic is gone: a broker that lags must not bring it
     /// back.
     uint64_t catalog_index = 0;
+    Backoff backoff{kSpacingMs};  ///< while nobody knows enough
   };
   struct Lookup {
     std::string topic;
@@ -68,6 +71,7 @@ class Router {
   };
 
   bool is_missing(const std::string& name) const;
+  void want_later(const std::string& topic);
   void refresh(Time now);
   void on_metadata(Time started, AnyReply reply);
   void turn_from(const wire::MetadataAnswer& answer);
@@ -84,7 +88,7 @@ class Router {
   Time now_;
   std::map<std::string, Told> told_;  ///< by topic
   std::map<BrokerId, std::string> addresses_;
-  std::set<std::string> wanted_;
+  std::map<std::string, Time> wanted_;  ///< topics, with the time to ask for each
   bool asking_ = false;
   Time not_before_;
   uint64_t next_lookup_ = 1;

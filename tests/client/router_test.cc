@@ -99,7 +99,8 @@ TEST(Router, TakesNoDeletedTopicBackFromABrokerThatLags) {
   EXPECT_EQ(look_up(world, "t", 100).substr(0, 7), "timeout") << "nobody knows it is not there";
   world.metadata.topics[0].id = uuid_of<TopicId>(8);
   world.metadata.catalog_index = 8;
-  world.pass_ms(100);
+  world.pass_ms(1000);
+  ASSERT_NE(world.core.router().topic("t"), nullptr);
   EXPECT_EQ(world.core.router().topic("t")->id, uuid_of<TopicId>(8));
 }
 
@@ -188,6 +189,50 @@ TEST(Router, WaitsForABrokerThatDoesNotKnowYetWhichTopicsThereAre) {
   world.metadata = complete;
   world.pass_ms(1000);
   EXPECT_EQ(out, "found");
+}
+
+struct IgnorantWorld : FakeWorld {
+  IgnorantWorld() {
+    complete = metadata;
+    metadata.topics.clear();
+    why_missing.code = strandlog::Code::kStale;
+    core.router().want("t");
+  }
+  int requests_in_ms(int64_t ms) {
+    metadata_requests = 0;
+    pass_ms(ms);
+    return metadata_requests;
+  }
+  wire::MetadataAnswer complete;
+};
+
+TEST(Router, AsksLessAndLessOftenWhileNobodyKnows) {
+  IgnorantWorld world;
+  EXPECT_GE(world.requests_in_ms(150), 4) << "the first brokers in a row";
+  world.pass_ms(1000);
+  int requests = world.requests_in_ms(10'000);
+  EXPECT_GE(requests, 19);
+  EXPECT_LE(requests, 20);
+}
+
+TEST(Router, AsksOftenAgainAfterAnAnswer) {
+  IgnorantWorld world;
+  world.pass_ms(5000);
+  std::swap(world.metadata, world.complete);
+  world.pass_ms(1000);
+  ASSERT_EQ(world.core.router().leader_of("t", 0), address_of(1));
+  std::swap(world.metadata, world.complete);
+  world.core.router().want("t");
+  EXPECT_GE(world.requests_in_ms(150), 4);
+}
+
+TEST(Router, AsksAtOnceWhatIsWantedWhileItBacksOff) {
+  IgnorantWorld world;
+  world.pass_ms(5000);
+  std::swap(world.metadata, world.complete);
+  world.core.router().want("t");
+  world.pass_ms(20);
+  EXPECT_EQ(world.core.router().leader_of("t", 0), address_of(1));
 }
 
 TEST(Router, NamesTheAddressesWhenNobodyAnswers) {
