@@ -287,6 +287,23 @@ TEST(AnyBroker, GoesToTheLeaderThatIsNamed) {
   EXPECT_FALSE(tester.repeated);
 }
 
+TEST(AnyBroker, AsksTheOneItTurnsTo) {
+  AnyTester tester;
+  tester.world.core.any().turn_to(address_of(3));
+  tester.ask(5000);
+  EXPECT_EQ(tester.world.take().address, address_of(3));
+}
+
+TEST(AnyBroker, AsksAnotherOneWhileTheOneItTurnsToIsNotUp) {
+  AnyTester tester;
+  tester.world.net.absent = {address_of(3)};
+  tester.world.core.any().turn_to(address_of(3));
+  tester.ask(5000);
+  EXPECT_EQ(tester.world.net.connects.front(), address_of(3));
+  ASSERT_EQ(tester.world.inbox.size(), 1u);
+  EXPECT_EQ(tester.world.take().address, address_of(1));
+}
+
 TEST(AnyBroker, BacksOffWhileBrokersNameEachOther) {
   AnyTester tester;
   tester.ask(5000);
