@@ -88,10 +88,16 @@ bool read_places(std::string_view text, std::vector<size_t>& into) {
   return true;
 }
 
-bool read_cut(const std::string& name, std::string_view value, Cuts& cuts) {
-  if (name == "clients") return read_number(value, cuts.clients.emplace());
-  if (name == "busy") return read_number(value, cuts.busy_ms.emplace());
-  if (name == "strikes") return read_places(value, cuts.strikes.emplace());
+bool read_cut(const std::string& name, std::string_view value, const Plan& plan, Cuts& cuts) {
+  if (name == "clients") return read_number(value, cuts.clients.emplace()) && *cuts.clients > 0;
+  if (name == "busy") {
+    return read_number(value, cuts.busy_ms.emplace()) && *cuts.busy_ms >= kShortestBusyMs;
+  }
+  if (name == "strikes") {
+    auto is_planned = [&](size_t place) { return place < plan.strikes.size(); };
+    return read_places(value, cuts.strikes.emplace()) &&
+           std::all_of(cuts.strikes->begin(), cuts.strikes->end(), is_planned);
+  }
   if (name == "topics" && value == "stay") return cuts.topics_come_and_go = false, true;
   return false;
 }
@@ -148,9 +154,7 @@ Plan cut_down(Plan plan, const Cuts& cuts) {
   if (cuts.topics_come_and_go) plan.topics_come_and_go &= *cuts.topics_come_and_go;
   if (!cuts.strikes) return plan;
   std::vector<Strike> left;
-  for (size_t place : *cuts.strikes) {
-    if (place < plan.strikes.size()) left.push_back(plan.strikes[place]);
-  }
+  for (size_t place : *cuts.strikes) left.push_back(plan.strikes.at(place));
   plan.strikes = std::move(left);
   return plan;
 }
@@ -171,16 +175,18 @@ std::string to_text(const Cuts& cuts) {
   return out;
 }
 
-Result<Cuts> parse_cuts(const std::vector<std::string>& words) {
+Result<Cuts> parse_cuts(const std::vector<std::string>& words, const Plan& plan) {
   Cuts cuts;
   for (const std::string& word : words) {
     size_t equal = word.find('=');
-    bool good = equal != std::string::npos &&
-                read_cut(word.substr(0, equal), std::string_view(word).substr(equal + 1), cuts);
+    bool good =
+        equal != std::string::npos &&
+        read_cut(word.substr(0, equal), std::string_view(word).substr(equal + 1), plan, cuts);
     if (good) continue;
-    return Error{
-        Code::kInvalidArgument,
-        "\"" + word + "\" leaves out nothing: clients=N, busy=MS, topics=stay or strikes=I,J"};
+    return Error{Code::kInvalidArgument,
+                 "\"" + word + "\" cannot be left out: clients=N from 1, busy=MS from " +
+                     std::to_string(kShortestBusyMs) + ", topics=stay or strikes=I,J below " +
+                     std::to_string(plan.strikes.size())};
   }
   return cuts;
 }

@@ -72,8 +72,12 @@ struct Cuts {
   std::optional<bool> topics_come_and_go;
   std::optional<std::vector<size_t>> strikes;  ///< those that stay, by place in the plan
 };
+constexpr int64_t kShortestBusyMs = 1'000;  ///< less leaves clients no time between their sends
+
 Plan cut_down(Plan plan, const Cuts& cuts);
 std::string to_text(const Cuts& cuts);
-Result<Cuts> parse_cuts(const std::vector<std::string>& words);
+/// kInvalidArgument for what `plan` cannot lose: all its clients, time below kShortestBusyMs,
+/// strikes that it does not have.
+Result<Cuts> parse_cuts(const std::vector<std::string>& words, const Plan& plan);
 
 }  // namespace strandlog::sim

@@ -49,11 +49,12 @@ OptionTable options() {
        .fallback = "0",
        .min = 0,
        .help = "begin no seed later; 0: run all of them"},
-      {.name = "only", .help = "the number of one mutant"},
+      {.name = "only", .help = "the number of one mutant, for mutants and replay"},
       {.name = "json",
        .type = OptionType::kBool,
        .fallback = "false",
        .help = "a line of JSON for each seed and one for all; one for what is checked"},
+      {.name = "help", .type = OptionType::kBool, .fallback = "false", .help = "this text"},
   };
 }
 
@@ -67,32 +68,54 @@ std::optional<uint64_t> number(const std::string& text) {
   return value;
 }
 
-int replay(uint64_t seed, const Cuts& cuts) {
+int replay(const Plan& plan) {
   set_log_level(LogLevel::kInfo);
-  Outcome outcome = simulate(cut_down(draw_plan(seed), cuts), true);
+  Outcome outcome = simulate(plan, true);
   for (const std::string& violation : outcome.violations) {
-    std::printf("seed %" PRIu64 ": %s\n", seed, violation.c_str());
+    std::printf("seed %" PRIu64 ": %s\n", plan.seed, violation.c_str());
   }
   std::printf("seed %" PRIu64 ": %" PRIu64 " sent, %" PRIu64 " acknowledged, %" PRIu64
               " failed, %.1f virtual seconds, fingerprint %016" PRIx64 "\n",
-              seed, outcome.sent, outcome.acked, outcome.failed,
+              plan.seed, outcome.sent, outcome.acked, outcome.failed,
               static_cast<double>(outcome.virtual_ms) / 1000, outcome.fingerprint);
   return outcome.violations.empty() ? kOk : kFound;
 }
 
+void print_help(std::FILE* into) {
+  std::fprintf(into, "%s%s", kHelp, option_help(options(), kHelpWidth).c_str());
+}
+
+int wrong_usage(const std::string& why) {
+  std::fprintf(stderr, "strandlog-sim: %s\n", why.c_str());
+  print_help(stderr);
+  return kUsage;
+}
+
 int mutants(const RunOptions& options, const std::string& only) {
 #ifndef STRANDLOG_MUTANTS
-  std::fprintf(stderr, "strandlog-sim: this build has no mutants: make mutants\n");
-  return kUsage;
+  return wrong_usage("this build has no mutants: make mutants");
 #endif
   set_log_level(LogLevel::kError);
   return run_mutants(options, only) ? kOk : kFound;
 }
 
-int wrong_usage(const std::string& why) {
-  std::fprintf(stderr, "strandlog-sim: %s\n%s%s", why.c_str(), kHelp,
-               option_help(options(), kHelpWidth).c_str());
-  return kUsage;
+const MutantRow* find_mutant(const std::string& number) {
+  const auto& all = all_mutants();
+  auto found = std::find_if(all.begin(), all.end(),
+                            [&](const MutantRow& row) { return number == row.number; });
+  return found == all.end() ? nullptr : &*found;
+}
+
+// Empty when the mutant of this number can be switched on for `verb`.
+std::string why_not_only(const std::string& verb, const std::string& number) {
+  if (verb != "replay" && verb != "mutants") return "--only is for mutants and replay";
+#ifndef STRANDLOG_MUTANTS
+  return "this build has no mutants: make mutants";
+#endif
+  const MutantRow* row = find_mutant(number);
+  if (!row) return "no mutant has the number \"" + number + "\"";
+  if (verb == "replay" || !row->found_by.empty()) return {};
+  return "no seed finds mutant " + number + ", but a test: " + row->test;
 }
 
 Result<RunOptions> run_options(const OptionValues& values) {
@@ -116,16 +139,15 @@ Result<RunOptions> run_options(const OptionValues& values) {
 }
 
 // For run, which compares it with its own.
-int fingerprint(uint64_t seed) {
+int fingerprint(const Plan& plan) {
   set_log_level(LogLevel::kError);
-  std::printf("%016" PRIx64 "\n", simulate(draw_plan(seed)).fingerprint);
+  std::printf("%016" PRIx64 "\n", simulate(plan).fingerprint);
   return kOk;
 }
 
-int of_one_seed(const std::vector<std::string>& words, [[maybe_unused]] const std::string& mutant) {
+int of_one_seed(const std::vector<std::string>& words, [[maybe_unused]] const std::string& only) {
   auto seed = number(words[1]);
   if (!seed) return wrong_usage("a seed is a number, not \"" + words[1] + "\"");
-  if (words[0] == "fingerprint") return fingerprint(*seed);
   if (words[0] == "shrink") {
     set_log_level(LogLevel::kError);
     if (words.size() > 2) return wrong_usage("shrink takes one seed");
@@ -133,13 +155,15 @@ int of_one_seed(const std::vector<std::string>& words, [[maybe_unused]] const st
     std::printf("seed %s breaks no promise\n", words[1].c_str());
     return kOk;
   }
+  Plan plan = draw_plan(*seed);
+  auto cuts = parse_cuts({words.begin() + 2, words.end()}, plan);
+  if (!cuts.ok()) return wrong_usage(cuts.error().text);
+  plan = cut_down(std::move(plan), *cuts);
+  if (words[0] == "fingerprint") return fingerprint(plan);
 #ifdef STRANDLOG_MUTANTS
-  for (const MutantRow& row : all_mutants()) {
-    if (mutant == row.number) active_mutant = row.mutant;
-  }
+  if (!only.empty()) active_mutant = find_mutant(only)->mutant;
 #endif
-  auto cuts = parse_cuts({words.begin() + 2, words.end()});
-  return cuts.ok() ? replay(*seed, *cuts) : wrong_usage(cuts.error().text);
+  return replay(plan);
 }
 
 int main_with(const std::vector<std::string>& arguments) {
@@ -147,8 +171,13 @@ int main_with(const std::vector<std::string>& arguments) {
   if (!values.ok()) return wrong_usage(values.error().text);
   const std::vector<std::string>& words = values->positionals();
   std::string verb = words.empty() ? "" : words[0];
+  if (values->flag("help")) return print_help(stdout), kOk;
+  std::string only = values->has("only") ? values->text("only") : "";
+  if (values->has("only")) {
+    if (auto why = why_not_only(verb, only); !why.empty()) return wrong_usage(why);
+  }
   if (words.size() >= 2 && (verb == "replay" || verb == "shrink" || verb == "fingerprint")) {
-    return of_one_seed(words, values->has("only") ? values->text("only") : "");
+    return of_one_seed(words, only);
   }
   if (words.size() >= 2 && verb == "check") {
     auto held = check_files({words.begin() + 1, words.end()}, values->flag("json"));
@@ -160,7 +189,7 @@ int main_with(const std::vector<std::string>& arguments) {
   }
   auto run = run_options(*values);
   if (!run.ok()) return wrong_usage(run.error().text);
-  if (verb == "mutants") return mutants(*run, values->has("only") ? values->text("only") : "");
+  if (verb == "mutants") return mutants(*run, only);
   set_log_level(LogLevel::kError);
   return run_seeds(*run) ? kOk : kFound;
 }

@@ -15,7 +15,6 @@ namespace strandlog::sim {
 namespace {
 
 constexpr int kMostAttempts = 400;
-constexpr int64_t kShortestMs = 1'000;
 
 class Shrinking {
  public:
@@ -87,8 +86,10 @@ class Shrinking {
 
   void shorten() {
     int64_t busy = draw_plan(seed_).busy_ms;
-    for (int64_t step = busy / 2; step >= kShortestMs; step /= 2) {
-      while (busy > step && keep_if([&](Cuts& cuts) { cuts.busy_ms = busy - step; })) busy -= step;
+    for (int64_t step = busy / 2; step >= kShortestBusyMs; step /= 2) {
+      while (busy - step >= kShortestBusyMs &&
+             keep_if([&](Cuts& cuts) { cuts.busy_ms = busy - step; }))
+        busy -= step;
     }
   }
 
