@@ -67,10 +67,10 @@ Json hits_since_start() {
 
 // Runs a seed once more, in a process with other addresses and other bytes in fresh memory; a
 // simulation that differs then depends on something else than its seed.
-std::optional<std::string> differs_again(uint64_t seed, uint64_t fingerprint) {
+std::optional<std::string> differs_again(uint64_t seed, const Cuts& cuts, uint64_t fingerprint) {
   std::string self = std::filesystem::read_symlink("/proc/self/exe").string();
   std::string command = "GLIBC_TUNABLES=glibc.malloc.perturb=165 '" + self + "' fingerprint " +
-                        std::to_string(seed) + " 2>/dev/null";
+                        std::to_string(seed) + " " + to_text(cuts) + " 2>/dev/null";
   std::FILE* pipe = popen(command.c_str(), "r");
   CHECK(pipe != nullptr);
   uint64_t again = 0;
@@ -135,7 +135,7 @@ class Runs {
         say(ends[1], {{"begin", seed}});
         Outcome outcome = simulate(cut_down(draw_plan(seed), options_.cuts));
         if (seed % kSeedsPerRepetition == 0 && options_.mutant == Mutant::kNone) {
-          auto differs = differs_again(seed, outcome.fingerprint);
+          auto differs = differs_again(seed, options_.cuts, outcome.fingerprint);
           if (differs) outcome.violations.push_back(*differs);
         }
         Json line = told(seed, outcome);
