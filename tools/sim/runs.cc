@@ -12,6 +12,7 @@
 #include <filesystem>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -83,7 +84,7 @@ std::optional<std::string> differs_again(uint64_t seed, const Cuts& cuts, uint64
 class Runs {
  public:
   explicit Runs(const RunOptions& options)
-      : options_(options), began_(std::chrono::steady_clock::now()) {}
+      : options_(options), began_(std::chrono::steady_clock::now()), next_(options.first) {}
 
   std::optional<Finding> find_one() {
     quiet_ = true;
@@ -206,8 +207,15 @@ class Runs {
     if (!finding_) begin(worker.seed + options_.jobs);
   }
 
-  void count(const Json& line) {
+  // With several jobs the seeds that ran are no range; what can be left out next time is one.
+  void count_seed(uint64_t seed) {
     ++seeds_;
+    ahead_.insert(seed);
+    while (ahead_.erase(next_) > 0) ++next_;
+  }
+
+  void count(const Json& line) {
+    count_seed(line["seed"]);
     const Json& violations = line["violations"];
     bad_ += violations.empty() ? 0 : 1;
     if (quiet_) {
@@ -244,6 +252,12 @@ class Runs {
     if (!marks_.empty()) std::printf("%zu of %zu marks reached\n", reached, marks_.size());
   }
 
+  void report_what_is_left() const {
+    if (next_ > options_.last) return;
+    if (next_ == options_.first) return (void)std::printf("seed %" PRIu64 " did not run\n", next_);
+    std::printf("all up to %" PRIu64 " ran; go on with --from %" PRIu64 "\n", next_ - 1, next_);
+  }
+
   void report() {
     std::chrono::duration<double> passed = std::chrono::steady_clock::now() - began_;
     double seeds_per_minute = static_cast<double>(seeds_) * 60 / passed.count();
@@ -251,6 +265,7 @@ class Runs {
     if (options_.json) {
       Json all = {{"seeds", seeds_}, {"broken", bad_}, {"seeds_per_minute", seeds_per_minute}};
       all["virtual_seconds_per_second_and_job"] = speed;
+      all["next_seed"] = next_;
       for (const auto& [name, value] : totals_) all[name] = value;
       all["faults"] = faults_;
       all["marks"] = marks_;
@@ -278,6 +293,7 @@ class Runs {
       }
     }
     report_marks();
+    report_what_is_left();
     std::printf("%.0f seeds a minute, %.0f virtual seconds a second and job\n", seeds_per_minute,
                 speed);
   }
@@ -288,6 +304,8 @@ class Runs {
   std::optional<Finding> finding_;
   std::map<int, Worker> workers_;  ///< by the end of the pipe that is read
   uint64_t seeds_ = 0, bad_ = 0;
+  uint64_t next_;             ///< the first seed that did not run
+  std::set<uint64_t> ahead_;  ///< above next_, and ran
   int64_t virtual_ms_ = 0;
   std::map<std::string, uint64_t> totals_, faults_, marks_;
 };
