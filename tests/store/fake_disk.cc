@@ -184,7 +184,7 @@ Result<uint64_t> FakeDisk::write_pieces(const Open& open, uint64_t position,
   }
   bool stopped_here = count_operation() == Gate::kStopped;
   if (stopped_here && std::exchange(partial_taken_, true)) return stopped_error(open.path);
-  if (!stopped_here && fail_write_ > 0 && --fail_write_ == 0) {
+  if (!stopped_here && fails(Step::kWrite, open.path)) {
     return Error{Code::kIo, "write " + at(open.path, position) + ": input/output error"};
   }
   uint64_t end = position + total;
@@ -217,20 +217,32 @@ Result<void> FakeDisk::flush(FileHandle handle) { return flush_file(opened(handl
 Result<void> FakeDisk::flush_file(const Open& open) {
   if (count_operation() == Gate::kStopped) return stopped_error(open.path);
   File& file = files_.at(open.file);
-  if (fail_flush_ > 0 && --fail_flush_ == 0) {
-    if (flush_forgets_) {
-      std::move(file.dirty.begin(), file.dirty.end(), std::back_inserter(file.forgotten));
-      file.dirty.clear();
-    }
+  if (fails(Step::kFlush, open.path)) {
+    if (flush_forgets_) file.dirty.clear();
     return Error{Code::kIo, "flush " + open.path + ": input/output error"};
   }
+  make_durable(file);
+  ++figures_.flushes;
+  return {};
+}
+
+void FakeDisk::make_durable(File& file) {
   for (const Extent& extent : file.dirty) {
     file.durable.copy(file.now, extent.begin, extent.end);
   }
   file.dirty.clear();
   file.durable.resize(file.now.size());
-  ++figures_.flushes;
-  return {};
+}
+
+bool FakeDisk::fails(Step step, const std::string& path) {
+  Failing& failing = failing_.at(static_cast<size_t>(step));
+  if (failing.left == 0 || !path.starts_with(failing.under) || --failing.left > 0) return false;
+  ++figures_.failures;
+  return true;
+}
+
+bool FakeDisk::is_failing() const {
+  return std::any_of(failing_.begin(), failing_.end(), [](auto& one) { return one.left > 0; });
 }
 
 Result<void> FakeDisk::allocate(FileHandle handle, uint64_t bytes) {
@@ -240,6 +252,9 @@ Result<void> FakeDisk::allocate(FileHandle handle, uint64_t bytes) {
 Result<void> FakeDisk::allocate_in(const Open& open, uint64_t bytes) {
   File& file = files_.at(open.file);
   if (count_operation() == Gate::kStopped) return stopped_error(open.path);
+  if (fails(Step::kAllocate, open.path)) {
+    return Error{Code::kIo, "allocate in " + open.path + ": input/output error"};
+  }
   if (bytes <= file.now.size()) return {};
   if (used_bytes() + (bytes - file.now.size()) > capacity_) {
     return Error{Code::kDiskFull, "allocate " + std::to_string(bytes) + " bytes for " + open.path +
@@ -263,6 +278,9 @@ Result<void> FakeDisk::flush_directory(const std::string& path) {
   std::string directory = directory_name(path);
   if (!is_directory(directory)) return Error{Code::kNotFound, path + ": no such directory"};
   if (count_operation() == Gate::kStopped) return stopped_error(path);
+  if (fails(Step::kFlushDirectory, directory)) {
+    return Error{Code::kIo, "flush " + path + ": input/output error"};
+  }
   std::vector<NameChange> rest;
   std::vector<uint64_t> unnamed;
   for (NameChange& change : changes_) {

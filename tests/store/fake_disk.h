@@ -89,13 +89,22 @@ class FakeDisk : public Disk {
   size_t pending_count() const { return pending_.size(); }    ///< submitted, not completed
 
   // ---- faults
-  void fail_write(uint64_t nth) { fail_write_ = nth; }  ///< 1: the next one fails with kIo
-  /// Nothing becomes durable by it. `forgets`: nor by later flushes, until it is written again, as
+  enum class Step { kWrite, kFlush, kAllocate, kFlushDirectory };
+  static constexpr size_t kSteps = 4;
+  /// The nth such step from now on a path that begins with `under` fails with kIo; 1: the next one.
+  /// Nothing becomes durable by a failed flush.
+  void fail(Step step, uint64_t nth, std::string under = "") {
+    failing_.at(static_cast<size_t>(step)) = {nth, std::move(under)};
+  }
+  void fail_write(uint64_t nth) { fail(Step::kWrite, nth); }
+  /// `forgets`: it does not become durable by later flushes either, until it is written again, as
   /// on systems that count as clean what they could not write.
-  void fail_flush(uint64_t nth, bool forgets = false) {
-    fail_flush_ = nth;
+  void fail_flush(uint64_t nth, bool forgets = false, std::string under = "") {
+    fail(Step::kFlush, nth, std::move(under));
     flush_forgets_ = forgets;
   }
+  void fail_nothing() { failing_ = {}; }
+  bool is_failing() const;  ///< a step will
   /// All files together may have this many bytes; growth beyond it is kDiskFull.
   void set_capacity(uint64_t bytes) { capacity_ = bytes; }
   /// As set_capacity(): `bytes` more than there are now.
@@ -115,6 +124,7 @@ class FakeDisk : public Disk {
 
   struct Figures {
     uint64_t writes = 0, flushes = 0, reads = 0, bytes_written = 0;
+    uint64_t failures = 0;  ///< by fail()
   };
   const Figures& figures() const { return figures_; }
 
@@ -124,7 +134,8 @@ class FakeDisk : public Disk {
   };
   struct File {
     SparseBytes now, durable;
-    std::vector<Extent> dirty, forgotten;
+    std::vector<Extent>
+        dirty;  ///< what a flush makes durable; they differ elsewhere where one forgot
     std::set<uint64_t> bad_sectors;
     uint64_t handles = 0;
   };
@@ -166,6 +177,8 @@ class FakeDisk : public Disk {
   void apply_write(File& file, uint64_t position, ByteView bytes);
   Result<uint64_t> read_from(const Open& open, uint64_t position, MutableByteView into);
   Result<void> flush_file(const Open& open);
+  static void make_durable(File& file);
+  bool fails(Step step, const std::string& path);
   Result<void> remove_name(const std::string& path);
   std::optional<Result<uint64_t>> run(const Pending& pending);  ///< none: the disk stopped
   void run_in_part(const Pending& pending);
@@ -192,7 +205,11 @@ class FakeDisk : public Disk {
   uint64_t operations_ = 0;
   std::optional<uint64_t> stop_at_;
   bool partial_taken_ = false;
-  uint64_t fail_write_ = 0, fail_flush_ = 0;
+  struct Failing {
+    uint64_t left = 0;  ///< 0: none of them
+    std::string under;
+  };
+  std::array<Failing, kSteps> failing_;
   bool flush_forgets_ = false;
   mutable std::optional<uint64_t> used_;  ///< bytes of all files that have names; none: count again
   uint64_t capacity_ = kAmple;

@@ -82,11 +82,10 @@ void FakeDisk::crash(uint64_t seed, Harm harm) {
     if (harm.tears) {
       tear_file(file, dice);
     } else if (dice.percent(50)) {
-      file.durable = file.now;
+      make_durable(file);
     }
     file.now = file.durable;
     file.dirty.clear();
-    file.forgotten.clear();
     file.handles = 0;
   }
   forget_process();
@@ -98,7 +97,6 @@ void FakeDisk::lose_unflushed() {
   for (auto& [id, file] : files_) {
     file.now = file.durable;
     file.dirty.clear();
-    file.forgotten.clear();
     file.handles = 0;
   }
   forget_process();
@@ -121,7 +119,7 @@ void FakeDisk::end_faults() {
 void FakeDisk::forget_faults() {
   stop_at_.reset();
   partial_taken_ = false;
-  fail_write_ = fail_flush_ = 0;
+  fail_nothing();
 }
 
 void FakeDisk::forget_process() {

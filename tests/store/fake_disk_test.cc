@@ -3,6 +3,8 @@
 
 #include <gmock/gmock.h>
 
+#include <tuple>
+
 #include "tests/store/aligned_bytes.h"
 
 namespace strandlog::store {
@@ -207,6 +209,47 @@ TEST(FakeDisk, FailsTheNamedWriteAndFlush) {
   EXPECT_TRUE(disk.durable_bytes_of("journal/a").empty());
   EXPECT_TRUE(disk.flush(file).ok());
   EXPECT_EQ(disk.durable_bytes_of("journal/a").size(), 3u);
+}
+
+TEST(FakeDisk, FailsWritesFlushesAllocationsAndNamesUnderAFolderAlone) {
+  FakeDisk disk;
+  FileHandle journal = create(disk, "journal/a", "1"), segment = create(disk, "partitions/a", "1");
+  using Step = FakeDisk::Step;
+  for (Step step : {Step::kWrite, Step::kFlush, Step::kAllocate, Step::kFlushDirectory}) {
+    disk.fail(step, 2, "partitions");
+  }
+  for (bool fails : {false, true, false}) {
+    for (const auto& [file, folder, failed] :
+         {std::tuple(journal, "journal", false), std::tuple(segment, "partitions", fails)}) {
+      EXPECT_EQ(disk.write(file, 0, view_of("2")).ok(), !failed) << folder;
+      EXPECT_EQ(disk.flush(file).ok(), !failed) << folder;
+      EXPECT_EQ(disk.allocate(file, 1).ok(), !failed) << folder;
+      EXPECT_EQ(disk.flush_directory(folder).ok(), !failed) << folder;
+    }
+  }
+  EXPECT_EQ(disk.figures().failures, 4u);
+}
+
+TEST(FakeDisk, KeepsForgottenWhatAFlushForgotUntilItIsWrittenAgain) {
+  for (uint64_t seed = 0; seed < 32; ++seed) {
+    for (bool tears : {true, false}) {
+      FakeDisk disk;
+      disk.put("journal/a", view_of("old and old"));
+      FileHandle file = disk.open("journal/a", OpenMode::kWriteBuffered).value();
+      ASSERT_TRUE(disk.write(file, 0, view_of("new")).ok());
+      disk.fail_flush(1, true);
+      ASSERT_FALSE(disk.flush(file).ok());
+      ASSERT_TRUE(disk.flush(file).ok());
+      FakeDisk rewritten = disk;
+      disk.crash(seed, {tears, false});
+      EXPECT_EQ(content(disk, "journal/a"), "old and old") << "seed " << seed;
+
+      ASSERT_TRUE(rewritten.write(file, 0, view_of("new")).ok());
+      ASSERT_TRUE(rewritten.flush(file).ok());
+      rewritten.crash(seed, {tears, false});
+      EXPECT_EQ(content(rewritten, "journal/a"), "new and old") << "seed " << seed;
+    }
+  }
 }
 
 TEST(FakeDisk, IsFullBeyondItsCapacityAndFreeAgainAfterARemoval) {
