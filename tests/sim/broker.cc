@@ -23,7 +23,7 @@ bool SimBroker::start() {
   ended_.reset();
   paused_ = false;
   ++boot_;
-  process_ = std::make_unique<Process>(schedule_, options_.drift_ppm, dice_.fork());
+  process_ = std::make_unique<Process>(new_clock(), dice_.fork());
   auto composed = compose(*process_);
   if (!composed.ok()) {
     end();
@@ -33,6 +33,12 @@ bool SimBroker::start() {
   }
   wake(schedule_.now());
   return true;
+}
+
+SimClock SimBroker::new_clock() const {
+  SimClock clock(schedule_, options_.drift_ppm);
+  clock.wall_offset_ms = wall_offset_ms_;
+  return clock;
 }
 
 Result<void> SimBroker::compose(Process& p) {
@@ -118,6 +124,11 @@ void SimBroker::resume() {
   if (!paused_) return;
   paused_ = false;
   wake(schedule_.now());
+}
+
+void SimBroker::set_wall_offset(int64_t ms) {
+  wall_offset_ms_ = ms;
+  if (process_) process_->clock.wall_offset_ms = ms;
 }
 
 void SimBroker::stall_disk(int64_t ms) {

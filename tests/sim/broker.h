@@ -15,16 +15,16 @@
 
 namespace strandlog::sim {
 
-/// A clock that may run fast or slow; its wall part may jump, its monotonic part never does.
+/// A process's clock. It may run fast or slow; its wall part may jump, its monotonic part begins
+/// with the process and never does.
 class SimClock : public Clock {
  public:
   explicit SimClock(const Schedule& schedule, int64_t drift_ppm = 0)
       : schedule_(schedule), began_(schedule.now()), drift_ppm_(drift_ppm) {}
-  Time now() override {
-    int64_t passed = schedule_.now().us - began_.us;
-    return Time{1'000'000 + passed + passed * drift_ppm_ / 1'000'000};
+  Time now() override { return Time{1'000'000 + local(schedule_.now().us - began_.us)}; }
+  int64_t wall_ms() override {
+    return 1'700'000'000'000 + local(schedule_.now().us) / 1000 + wall_offset_ms;
   }
-  int64_t wall_ms() override { return 1'700'000'000'000 + now().us / 1000 + wall_offset_ms; }
   /// The moment of the schedule at which now() has reached `local`; about when it ends, of later
   /// ones.
   Time to_world(Time local) const {
@@ -36,6 +36,8 @@ class SimClock : public Clock {
   int64_t wall_offset_ms = 0;
 
  private:
+  int64_t local(int64_t passed_us) const { return passed_us + passed_us * drift_ppm_ / 1'000'000; }
+
   const Schedule& schedule_;
   Time began_;
   int64_t drift_ppm_;
@@ -67,6 +69,8 @@ class SimBroker {
   void begin_stop();  ///< ends by itself, once leaderships are handed over
   void pause();       ///< SIGSTOP
   void resume();
+  /// Of its machine: the processes to come have it, too.
+  void set_wall_offset(int64_t ms);
   void stall_disk(int64_t ms);
   void end_stall();
 
@@ -97,8 +101,7 @@ class SimBroker {
 
  private:
   struct Process {
-    Process(const Schedule& schedule, int64_t drift_ppm, Dice the_dice)
-        : clock(schedule, drift_ppm), dice(the_dice) {}
+    Process(SimClock the_clock, Dice the_dice) : clock(the_clock), dice(the_dice) {}
     SimClock clock;
     Dice dice;
     std::unique_ptr<SimDisk> disk;
@@ -107,6 +110,7 @@ class SimBroker {
     std::unique_ptr<broker::Shard> shard;
     Time next_turn{INT64_MAX};
   };
+  SimClock new_clock() const;
   Result<void> compose(Process& process);
   void wake(Time when);
   void turn(uint64_t boot);
@@ -120,6 +124,7 @@ class SimBroker {
   Directory directory_;
   std::unique_ptr<Process> process_;
   uint64_t boot_ = 0;
+  int64_t wall_offset_ms_ = 0;
   bool paused_ = false;
   std::optional<Error> ended_;
 };
