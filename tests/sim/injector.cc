@@ -2,11 +2,14 @@
 #include "tests/sim/injector.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace strandlog::sim {
 namespace {
 
 constexpr int64_t kLongestFallUs = 8'000'000;
+constexpr int64_t kFailureLookUs = 100'000;
+constexpr int kFailureLooks = 100;
 
 }  // namespace
 
@@ -42,26 +45,34 @@ void Injector::down_for_a_while(SimBroker& broker, Dice& dice) {
   cluster_.start_later(broker, us, dice.fork(), [active = active_] { return *active; });
 }
 
+Time Injector::lasts(Fault fault, const std::string& host, int64_t us, std::function<void()> end) {
+  Time& until = until_[{fault, host}];
+  until = std::max(until, Time{cluster_.schedule().now().us + us});
+  later(us, [this, &until, end = std::move(end)] {
+    if (cluster_.schedule().now() >= until) end();
+  });
+  return until;
+}
+
 void Injector::strike(const Strike& strike) {
   Dice dice(strike.seed);
-  ++counts_[strike.fault];
   SimBroker& one = any_broker(dice);
   cluster_.note(std::string(name_of(strike.fault)) + " " + one.host());
-  switch (strike.fault) {
+  if (befalls(strike.fault, one, dice)) ++counts_[strike.fault];
+}
+
+bool Injector::befalls(Fault fault, SimBroker& one, Dice& dice) {
+  switch (fault) {
     case Fault::kKill:
-      one.kill();
-      return down_for_a_while(one, dice);
+      return kill(one, dice);
     case Fault::kVoterDies:
       return kill_next_voter(dice);
     case Fault::kPowerLoss:
     case Fault::kTornWrites:
-    case Fault::kLostNames: {
-      bool tears = strike.fault == Fault::kTornWrites;
-      return lose_power(one, {tears, strike.fault == Fault::kLostNames}, dice);
-    }
+    case Fault::kLostNames:
+      return lose_power(one, {fault == Fault::kTornWrites, fault == Fault::kLostNames}, dice);
     case Fault::kPause:
-      one.pause();
-      return later(dice.between(100'000, 10'000'000), [&one] { one.resume(); });
+      return pause(one, dice.between(100'000, 10'000'000));
     case Fault::kSleepwalk:
       return sleepwalk(one, dice);
     case Fault::kLeadersFall:
@@ -69,66 +80,105 @@ void Injector::strike(const Strike& strike) {
     case Fault::kAdrift:
       return set_adrift(dice);
     case Fault::kCleanStop:
-      one.begin_stop();
-      return later(3'500'000, [this, &one, dice]() mutable { down_for_a_while(one, dice); });
+      return stop(one, dice);
     case Fault::kClock:
-      if (one.is_up()) one.clock().wall_offset_ms = dice.between(-3'600'000, 3'600'000);
-      return;
+      one.set_wall_offset(dice.between(-3'600'000, 3'600'000));
+      return true;
     case Fault::kCut:
     case Fault::kOneWay:
-      return cut(one, strike.fault == Fault::kOneWay, dice);
+      return cut(one, fault == Fault::kOneWay, dice);
     case Fault::kReset:
       return reset(one, dice);
     case Fault::kReplay:
-      for (int i = 0; i < 5; ++i) cluster_.network().replay(one.host(), any_broker(dice).host());
-      return;
+      return replay(one, dice);
     case Fault::kLose:
     case Fault::kDouble:
     case Fault::kNarrow:
     case Fault::kLatency:
-      return change_weather(strike.fault, dice);
+      return change_weather(fault, dice);
     case Fault::kDiskStall:
-      return one.stall_disk(dice.between(100, 5'000));
+      return stall_disk(one, dice);
     case Fault::kDiskFull:
-      one.disk().leave_free(dice.pick<uint64_t>({0, 4u << 10, 300u << 10}));
-      return later(dice.between(500'000, 10'000'000),
-                   [&one] { one.disk().set_capacity(store::FakeDisk::kAmple); });
+      return fill_disk(one, dice);
     case Fault::kDiskError:
       return fail_disk(one, dice);
   }
+  return false;
+}
+
+bool Injector::kill(SimBroker& one, Dice& dice) {
+  bool was_up = one.is_up();
+  one.kill();
+  down_for_a_while(one, dice);
+  return was_up;
+}
+
+bool Injector::pause(SimBroker& one, int64_t us) {
+  one.pause();
+  lasts(Fault::kPause, one.host(), us, [&one] { one.resume(); });
+  return one.is_up();
+}
+
+bool Injector::stop(SimBroker& one, Dice& dice) {
+  bool was_up = one.is_up();
+  one.begin_stop();
+  later(3'500'000, [this, &one, dice]() mutable { down_for_a_while(one, dice); });
+  return was_up;
+}
+
+bool Injector::stall_disk(SimBroker& one, Dice& dice) {
+  one.stall_disk(dice.between(100, 5'000));
+  return one.is_up();
+}
+
+bool Injector::fill_disk(SimBroker& one, Dice& dice) {
+  one.disk().leave_free(dice.pick<uint64_t>({0, 4u << 10, 300u << 10}));
+  lasts(Fault::kDiskFull, one.host(), dice.between(500'000, 10'000'000),
+        [&one] { one.disk().set_capacity(store::FakeDisk::kAmple); });
+  return one.is_up();
+}
+
+bool Injector::replay(SimBroker& one, Dice& dice) {
+  bool any = false;
+  for (int i = 0; i < 5; ++i) {
+    any |= cluster_.network().replay(one.host(), any_broker(dice).host());
+  }
+  return any;
 }
 
 // It believes that no time has passed, and nobody but clients can tell it otherwise.
-void Injector::sleepwalk(SimBroker& one, Dice& dice) {
+bool Injector::sleepwalk(SimBroker& one, Dice& dice) {
   int64_t sleeps = dice.between(1'500'000, 8'000'000), walks = dice.between(500'000, 3'000'000);
-  one.pause();
-  isolate(one);
-  later(sleeps, [&one] { one.resume(); });
-  later(sleeps + walks, [this, &one] { rejoin(one); });
+  later(sleeps + walks, isolate(one));
+  return pause(one, sleeps);
 }
 
-void Injector::isolate(SimBroker& one) {
+Injector::End Injector::cut(const Ways& ways) {
+  for (const auto& [from, to] : ways) cluster_.network().cut(from, to);
+  return [this, ways, ended = std::make_shared<bool>(false)] {
+    if (std::exchange(*ended, true)) return;
+    for (const auto& [from, to] : ways) cluster_.network().heal(from, to);
+  };
+}
+
+Injector::End Injector::isolate(SimBroker& one) {
+  Ways ways;
   for (auto& other : cluster_.brokers()) {
     if (other.get() == &one) continue;
-    cluster_.network().cut(one.host(), other->host());
-    cluster_.network().cut(other->host(), one.host());
+    ways.emplace_back(one.host(), other->host());
+    ways.emplace_back(other->host(), one.host());
   }
-}
-
-void Injector::rejoin(SimBroker& one) {
-  for (auto& other : cluster_.brokers()) {
-    cluster_.network().heal(one.host(), other->host());
-    cluster_.network().heal(other->host(), one.host());
-  }
+  return cut(ways);
 }
 
 // As if to lead were too much for a link: it carries some of the first appends or none, and is well
 // again when another one leads.
-void Injector::fell_leaders(Dice& dice) {
+bool Injector::fell_leaders(Dice& dice) {
   SimBroker& first = busy_leader();
-  isolate(first);
-  later(kLongestFallUs, [this, &first] { rejoin(first); });
-  await_fall({&first, std::nullopt, 1 + dice.below(4), kLongestFallUs, dice});
+  End rejoins = isolate(first);
+  later(kLongestFallUs, rejoins);
+  await_fall({&first, rejoins, std::nullopt, 1 + dice.below(4), kLongestFallUs, dice});
+  return first.is_up() && cluster_.broker_count() > 1;
 }
 
 void Injector::await_fall(const Fall& fall) {
@@ -146,9 +196,9 @@ void Injector::begin_fall(Fall fall, const LeaderSeen& seen) {
   auto most = fall.dice.pick<uint64_t>({1, 1, 3'000, 20'000});
   later(static_cast<int64_t>(fall.dice.below(most)), [this, &next, fall]() mutable {
     cluster_.note(next.host() + " leads and falls");
-    if (fall.last && fall.last != &next) rejoin(*fall.last);
-    isolate(next);
-    later(fall.longest_us, [this, &next] { rejoin(next); });
+    if (fall.last && fall.last != &next) fall.rejoins();
+    fall.rejoins = isolate(next);
+    later(fall.longest_us, fall.rejoins);
     fall.last = &next;
     --fall.left;
     await_fall(fall);
@@ -157,54 +207,61 @@ void Injector::begin_fall(Fall fall, const LeaderSeen& seen) {
 
 // What it writes and what it says go the same way, as with disks on the network; the one may be
 // gone before the other and come back later. Who leads in its place may fall as well, for a moment.
-void Injector::set_adrift(Dice& dice) {
+bool Injector::set_adrift(Dice& dice) {
   SimBroker& one = busy_leader();
   cluster_.note(one.host() + " goes adrift");
   int64_t speaks = dice.between(0, 600'000), writes = dice.between(0, 600'000);
   int64_t drifts = dice.between(1'000'000, 8'000'000);
   int64_t stalls_ms = (drifts + speaks - writes) / 1000 + dice.between(0, 1'500);
   later(writes, [&one, stalls_ms] { one.stall_disk(stalls_ms); });
-  later(speaks, [this, &one] { isolate(one); });
-  later(speaks + drifts, [this, &one] { rejoin(one); });
-  await_fall({nullptr, std::nullopt, dice.below(3), dice.between(700'000, 2'000'000), dice});
+  later(speaks, [this, &one, drifts] { later(drifts, isolate(one)); });
+  await_fall({nullptr, {}, std::nullopt, dice.below(3), dice.between(700'000, 2'000'000), dice});
+  return one.is_up();
 }
 
 // Its answer has time to arrive; what it wrote beside it, perhaps not.
-void Injector::kill_next_voter(Dice& dice) {
+bool Injector::kill_next_voter(Dice& dice) {
   int64_t dies = dice.between(300, 5'000), back = dice.between(1'000, 400'000);
   cluster_.watch().await_vote([this, dies, back, dice](const VoteSeen& vote) {
     later(dies, [this, &one = broker_on(vote.host), back, dice] {
       cluster_.note(one.host() + " voted and dies");
+      if (one.is_up()) ++counts_[Fault::kVoterDies];
       one.kill();
       cluster_.start_later(one, back, dice, [active = active_] { return *active; });
     });
   });
+  return false;
 }
 
 // Of one broker, sometimes of others at the same time.
-void Injector::lose_power(SimBroker& one, store::FakeDisk::Harm harm, Dice& dice) {
+bool Injector::lose_power(SimBroker& one, store::FakeDisk::Harm harm, Dice& dice) {
+  bool any = false;
   for (auto& broker : cluster_.brokers()) {
     if (broker.get() != &one && !dice.percent(20)) continue;
+    any |= broker->is_up();
     broker->lose_power(harm);
     down_for_a_while(*broker, dice);
   }
+  return any;
 }
 
-void Injector::reset(SimBroker& one, Dice& dice) {
+bool Injector::reset(SimBroker& one, Dice& dice) {
+  bool any = false;
   for (int i = 0; i < 3; ++i) {
-    cluster_.network().reset(one.host(), any_broker(dice).host(), dice.percent(50));
+    any |= cluster_.network().reset(one.host(), any_broker(dice).host(), dice.percent(50));
   }
   const SimClient& client = *cluster_.clients()[dice.below(cluster_.clients().size())];
-  cluster_.network().reset(client.host(), one.host(), dice.percent(50));
+  any |= cluster_.network().reset(client.host(), one.host(), dice.percent(50));
+  return any;
 }
 
-void Injector::cut(SimBroker& one, bool one_way, Dice& dice) {
+bool Injector::cut(SimBroker& one, bool one_way, Dice& dice) {
   bool from_all = dice.percent(60), with_clients = dice.percent(50);
   bool outwards = dice.percent(50);
-  std::vector<std::pair<std::string, std::string>> cuts;
+  Ways ways;
   auto add = [&](const std::string& other) {
-    if (!one_way || outwards) cuts.emplace_back(one.host(), other);
-    if (!one_way || !outwards) cuts.emplace_back(other, one.host());
+    if (!one_way || outwards) ways.emplace_back(one.host(), other);
+    if (!one_way || !outwards) ways.emplace_back(other, one.host());
   };
   for (auto& other : cluster_.brokers()) {
     if (other.get() != &one && (from_all || dice.percent(50))) add(other->host());
@@ -212,41 +269,67 @@ void Injector::cut(SimBroker& one, bool one_way, Dice& dice) {
   for (auto& client : cluster_.clients()) {
     if (with_clients && dice.percent(50)) add(client->host());
   }
-  for (const auto& [from, to] : cuts) {
-    cluster_.note("cut " + from + " -> " + to);
-    cluster_.network().cut(from, to);
-  }
-  later(dice.between(200'000, 20'000'000), [this, cuts] {
-    for (const auto& [from, to] : cuts) cluster_.network().heal(from, to);
-  });
+  for (const auto& [from, to] : ways) cluster_.note("cut " + from + " -> " + to);
+  later(dice.between(200'000, 20'000'000), cut(ways));
+  return !ways.empty();
 }
 
-void Injector::change_weather(Fault fault, Dice& dice) {
+bool Injector::change_weather(Fault fault, Dice& dice) {
   Network::Weather& weather = cluster_.network().weather();
-  int64_t lasts = dice.between(500'000, 8'000'000);
+  int64_t us = dice.between(500'000, 8'000'000);
   if (fault == Fault::kLose) {
     weather.lost_percent = dice.pick<uint64_t>({1, 5, 30});
-    later(lasts, [&weather] { weather.lost_percent = 0; });
+    lasts(fault, "", us, [&weather] { weather.lost_percent = 0; });
   } else if (fault == Fault::kDouble) {
     weather.doubled_percent = dice.pick<uint64_t>({1, 20});
-    later(lasts, [&weather] { weather.doubled_percent = 0; });
+    lasts(fault, "", us, [&weather] { weather.doubled_percent = 0; });
   } else if (fault == Fault::kNarrow) {
     weather.bytes_per_ms = dice.pick<uint64_t>({20, 125, 1'000});
-    weather.narrow_until = cluster_.schedule().now().plus_ms(lasts / 1000);
-    later(lasts, [&weather] { weather.bytes_per_ms = 0; });
+    weather.narrow_until = lasts(fault, "", us, [&weather] { weather.bytes_per_ms = 0; });
   } else {
     weather.extra_latency_us = dice.between(1'000, 300'000);
-    later(lasts, [&weather] { weather.extra_latency_us = 0; });
+    lasts(fault, "", us, [&weather] { weather.extra_latency_us = 0; });
   }
+  bool of_peers = fault == Fault::kLose || fault == Fault::kDouble;
+  return !of_peers || cluster_.broker_count() > 1;
 }
 
-void Injector::fail_disk(SimBroker& one, Dice& dice) {
-  if (dice.percent(50)) {
-    one.disk().fail_write(1 + dice.below(20));
+// One kind of step in one folder, whichever is taken more often: journals would have nearly all.
+bool Injector::fail_disk(SimBroker& one, Dice& dice) {
+  using Step = store::FakeDisk::Step;
+  static const std::vector<std::pair<Step, const char*>> kSteps = {
+      {Step::kWrite, "journal"},
+      {Step::kWrite, "partitions"},
+      {Step::kFlush, "journal"},
+      {Step::kFlush, "partitions"},
+      {Step::kAllocate, "journal"},
+      {Step::kFlushDirectory, "journal"},
+      {Step::kFlushDirectory, "partitions"},
+  };
+  const auto& [step, folder] = dice.pick(kSteps);
+  uint64_t nth = 1 + dice.below(step == Step::kWrite || step == Step::kFlush ? 20 : 3);
+  store::FakeDisk& disk = one.disk();
+  if (disk.is_failing()) return false;
+  if (step == Step::kFlush) {
+    disk.fail_flush(nth, dice.percent(50), folder);
   } else {
-    one.disk().fail_flush(1 + dice.below(20), dice.percent(50));
+    disk.fail(step, nth, folder);
   }
-  later(2'000'000, [this, &one, dice]() mutable { down_for_a_while(one, dice); });
+  await_failure(one, disk.figures().failures, kFailureLooks, dice);
+  return false;
+}
+
+void Injector::await_failure(SimBroker& one, uint64_t failures, int looks, Dice dice) {
+  later(kFailureLookUs, [this, &one, failures, looks, dice]() mutable {
+    if (one.disk().figures().failures > failures) {
+      cluster_.note("a step of the disk of " + one.host() + " failed");
+      ++counts_[Fault::kDiskError];
+      return down_for_a_while(one, dice);
+    }
+    if (!one.disk().is_failing()) return;  // a loss of power came first
+    if (looks > 0) return await_failure(one, failures, looks - 1, dice);
+    one.disk().fail_nothing();
+  });
 }
 
 }  // namespace strandlog::sim

@@ -16,12 +16,17 @@ class Injector {
   void begin(const std::vector<Strike>& strikes);
   /// Nothing is struck any more and nothing is started again; what was done stays as it is.
   void end() { *active_ = false; }
+  /// How often each did something: who is down cannot be killed.
   const std::map<Fault, uint64_t>& counts() const { return counts_; }
 
  private:
+  /// Ends what it came from, the first time that it is called.
+  using End = std::function<void()>;
+  using Ways = std::vector<std::pair<std::string, std::string>>;
   /// Of some leaders of a group, one after the other.
   struct Fall {
     SimBroker* last = nullptr;  ///< who fell before, if anybody
+    End rejoins;                ///< its end
     std::optional<GroupId> group;
     uint64_t left = 0;       ///< leaders still to fall
     int64_t longest_us = 0;  ///< back then, if nobody else leads before
@@ -29,22 +34,35 @@ class Injector {
   };
 
   void strike(const Strike& strike);
-  void kill_next_voter(Dice& dice);
-  void sleepwalk(SimBroker& broker, Dice& dice);
-  /// Between it and all other brokers nothing passes. Clients are not touched.
-  void isolate(SimBroker& broker);
-  void rejoin(SimBroker& broker);
-  void fell_leaders(Dice& dice);
+  // Each of these: false when nothing came of it, or not yet.
+  bool befalls(Fault fault, SimBroker& broker, Dice& dice);
+  bool kill(SimBroker& broker, Dice& dice);
+  bool kill_next_voter(Dice& dice);
+  bool pause(SimBroker& broker, int64_t us);
+  bool sleepwalk(SimBroker& broker, Dice& dice);
+  bool fell_leaders(Dice& dice);
+  bool set_adrift(Dice& dice);
+  bool stop(SimBroker& broker, Dice& dice);
+  bool reset(SimBroker& broker, Dice& dice);
+  bool replay(SimBroker& broker, Dice& dice);
+  bool stall_disk(SimBroker& broker, Dice& dice);
+  bool fill_disk(SimBroker& broker, Dice& dice);
+  bool fail_disk(SimBroker& broker, Dice& dice);
+  bool lose_power(SimBroker& broker, store::FakeDisk::Harm harm, Dice& dice);
+  bool cut(SimBroker& broker, bool one_way, Dice& dice);
+  bool change_weather(Fault fault, Dice& dice);
+
   void await_fall(const Fall& fall);
   void begin_fall(Fall fall, const LeaderSeen& seen);
-  void set_adrift(Dice& dice);
-  void reset(SimBroker& broker, Dice& dice);
-  void fail_disk(SimBroker& broker, Dice& dice);
-  void lose_power(SimBroker& broker, store::FakeDisk::Harm harm, Dice& dice);
-  void cut(SimBroker& broker, bool one_way, Dice& dice);
-  void change_weather(Fault fault, Dice& dice);
+  void await_failure(SimBroker& broker, uint64_t failures, int looks, Dice dice);
+  End cut(const Ways& ways);
+  /// Between it and all other brokers nothing passes. Clients are not touched.
+  End isolate(SimBroker& broker);
   void down_for_a_while(SimBroker& broker, Dice& dice);
   void later(int64_t us, std::function<void()> what);
+  /// `end` comes when this fault has lasted so long at this host, and no earlier than the ends of
+  /// those that came before. Returns when that is.
+  Time lasts(Fault fault, const std::string& host, int64_t us, std::function<void()> end);
   SimBroker& any_broker(Dice& dice);
   /// Of the group that was seen at work last.
   SimBroker& busy_leader();
@@ -53,6 +71,7 @@ class Injector {
   SimCluster& cluster_;
   std::shared_ptr<bool> active_ = std::make_shared<bool>(false);
   std::map<Fault, uint64_t> counts_;
+  std::map<std::pair<Fault, std::string>, Time> until_;
 };
 
 }  // namespace strandlog::sim

@@ -201,14 +201,17 @@ void Network::went_down(uint64_t id, Connection& c, int64_t told_after_us) {
   });
 }
 
-void Network::reset(const std::string& a, const std::string& b, bool late) {
+bool Network::reset(const std::string& a, const std::string& b, bool late) {
+  bool any = false;
   for (auto& [id, c] : connections_) {
     std::string to = host_of(c.to);
     bool between = (c.from == a && to == b) || (c.from == b && to == a);
     if (!between || !c.up) continue;
+    any = true;
     if (late) c.late = c.epoch;
     went_down(id, c, dice_.spread(options_.latency_us));
   }
+  return any;
 }
 
 // -------------------------------------------------------------------------------------- carrying
@@ -347,7 +350,17 @@ void Network::deliver(Connection& c, Direction direction, Message message) {
 }
 
 void Network::heal(const std::string& from, const std::string& to) {
-  if (cuts_.erase({from, to}) == 0) return;
+  auto found = cuts_.find({from, to});
+  if (found == cuts_.end() || --found->second > 0) return;
+  cuts_.erase(found);
+  let_pass(from, to);
+}
+
+void Network::heal_all() {
+  for (const auto& [ends, count] : std::exchange(cuts_, {})) let_pass(ends.first, ends.second);
+}
+
+void Network::let_pass(const std::string& from, const std::string& to) {
   for (auto& [id, c] : connections_) {
     for (Direction direction : {kToServer, kToClient}) {
       if (!c.up || host_from(c, direction) != from || host_to(c, direction) != to) continue;
@@ -358,21 +371,17 @@ void Network::heal(const std::string& from, const std::string& to) {
   }
 }
 
-void Network::heal_all() {
-  while (!cuts_.empty())
-    heal(std::string(cuts_.begin()->first), std::string(cuts_.begin()->second));
-}
-
-void Network::replay(const std::string& from, const std::string& to) {
+bool Network::replay(const std::string& from, const std::string& to) {
   auto kept = remembered_.find({from, to});
-  if (kept == remembered_.end() || kept->second.empty()) return;
+  if (kept == remembered_.end() || kept->second.empty()) return false;
   for (auto& [id, c] : connections_) {
     if (!c.up || c.kind != ListenerKind::kPeer || c.from != from || host_of(c.to) != to) continue;
     Message old = kept->second[dice_.below(kept->second.size())];
     ++figures_.replayed;
     if (!is_full(c, kToServer, old)) carry(id, c, kToServer, std::move(old));
-    return;
+    return true;
   }
+  return false;
 }
 
 }  // namespace strandlog::sim

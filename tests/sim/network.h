@@ -7,7 +7,6 @@
 #include <map>
 #include <memory>
 #include <optional>
-#include <set>
 #include <string>
 #include <vector>
 
@@ -47,18 +46,23 @@ class Network {
 
   // ---- faults
   /// From now on nothing arrives at `to` from `from`. What is under way is kept and delivered when
-  /// the cut is healed, unless the connection gives up before (1 to 15 s).
-  void cut(const std::string& from, const std::string& to) { cuts_.insert({from, to}); }
+  /// the cut is healed, unless the connection gives up before (1 to 15 s). Cuts of the same two add
+  /// up: each is healed on its own.
+  void cut(const std::string& from, const std::string& to) { ++cuts_[{from, to}]; }
   void heal(const std::string& from, const std::string& to);
   void heal_all();
+  bool is_cut(const std::string& from, const std::string& to) const {
+    return cuts_.contains({from, to});
+  }
   /// Breaks the connections between two hosts. What is under way is lost, or, `late`, what is on
   /// its way to the listening side still arrives there, perhaps behind what a new connection
-  /// carries.
-  void reset(const std::string& a, const std::string& b, bool late = false);
+  /// carries. False when there is none.
+  bool reset(const std::string& a, const std::string& b, bool late = false);
   /// The processes of this host vanish without a word: the others notice by silence.
   void silence(const std::string& host);
-  /// Delivers once more a message that one host sent to a peer listener of another long ago.
-  void replay(const std::string& from, const std::string& to);
+  /// Delivers once more a message that one host sent to a peer listener of another long ago. False
+  /// when there is none, or no connection for it.
+  bool replay(const std::string& from, const std::string& to);
   /// As they are from now on; the default heals.
   struct Weather {
     int64_t extra_latency_us = 0;  ///< of every message, about
@@ -105,9 +109,7 @@ class Network {
   };
 
   Endpoint* endpoint(uint64_t id);
-  bool is_cut(const std::string& from, const std::string& to) const {
-    return cuts_.contains({from, to});
-  }
+  void let_pass(const std::string& from, const std::string& to);
   void detach(uint64_t id);
   void drop_connections_of(uint64_t id, bool in_silence);
   void try_connect(uint64_t id);
@@ -142,7 +144,7 @@ class Network {
     ListenerKind kind;
   };
   std::map<std::string, Listener> listeners_;
-  std::set<std::pair<std::string, std::string>> cuts_;
+  std::map<std::pair<std::string, std::string>, uint64_t> cuts_;  ///< how many; never none
   std::map<std::pair<std::string, std::string>, std::deque<Message>> remembered_;
   std::function<void(const Sighting&)> tap_;
   uint64_t next_id_ = 1;

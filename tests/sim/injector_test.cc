@@ -1,0 +1,111 @@
+// What a plan's strikes do, how long it lasts, and what counts.
+#include "tests/sim/injector.h"
+
+#include <gtest/gtest.h>
+
+namespace strandlog::sim {
+namespace {
+
+// Two brokers and a client whom nobody founds anything with.
+struct Bench {
+  explicit Bench(bool start = true) : cluster(1, of_two()) {
+    cluster.add_client({});
+    for (auto& broker : cluster.brokers()) {
+      if (start) broker->start();
+    }
+  }
+  static SimCluster::Options of_two() {
+    SimCluster::Options options;
+    options.brokers = 2;
+    return options;
+  }
+  bool suffers() {
+    bool any = cluster.network().weather().lost_percent > 0;
+    for (auto& one : cluster.brokers()) {
+      any |= one->is_paused() || one->disk().free_bytes().value() < 1u << 30;
+      for (auto& other : cluster.brokers()) {
+        any |= cluster.network().is_cut(one->host(), other->host());
+      }
+    }
+    return any;
+  }
+  // Of what these strikes do, in steps of 100 ms.
+  int64_t end_ms(const std::vector<Strike>& strikes) {
+    injector.begin(strikes);
+    int64_t last = 0;
+    for (int64_t at = 0; at < 40'000; at += 100) {
+      cluster.run_ms(100);
+      if (suffers()) last = at;
+    }
+    return last;
+  }
+
+  SimCluster cluster;
+  Injector injector{cluster};
+};
+
+TEST(Injector, TheLongerOfTwoFaultsOfAKindIsNotEndedByTheOther) {
+  for (Fault fault :
+       {Fault::kPause, Fault::kLose, Fault::kDiskFull, Fault::kCut, Fault::kSleepwalk}) {
+    for (uint64_t seed = 1; seed <= 6; ++seed) {
+      Strike one{0, fault, seed}, other{300, fault, seed + 100};
+      int64_t longer = std::max(Bench().end_ms({one}), Bench().end_ms({other}));
+      EXPECT_EQ(Bench().end_ms({one, other}), longer) << name_of(fault) << " " << seed;
+    }
+  }
+}
+
+TEST(Injector, WhatIsDownIsNeitherKilledNorStoppedNorPaused) {
+  Bench bench(false);
+  std::vector<Strike> strikes;
+  for (Fault fault : {Fault::kKill, Fault::kPowerLoss, Fault::kPause, Fault::kCleanStop,
+                      Fault::kReset, Fault::kReplay, Fault::kDiskStall}) {
+    strikes.push_back({0, fault, 1});
+  }
+  bench.injector.begin(strikes);
+  bench.cluster.run_ms(1);
+  EXPECT_TRUE(bench.injector.counts().empty());
+}
+
+// Names of what failed.
+std::set<std::string> use(store::FakeDisk& disk) {
+  std::set<std::string> failed;
+  for (std::string folder : {"journal", "partitions"}) {
+    FileHandle file = disk.open(folder + "/a", OpenMode::kWriteBuffered).value();
+    for (int i = 0; i < 20; ++i) {
+      if (!disk.write(file, 0, view_of("a")).ok()) failed.insert("write " + folder);
+      if (!disk.flush(file).ok()) failed.insert("flush " + folder);
+      if (!disk.allocate(file, 1).ok()) failed.insert("allocate " + folder);
+      if (!disk.flush_directory(folder).ok()) failed.insert("name " + folder);
+    }
+  }
+  return failed;
+}
+
+TEST(Injector, ADiskErrorCountsOnceAStepFails) {
+  for (uint64_t uses : {0, 1}) {
+    Bench bench(false);
+    bench.injector.begin({{0, Fault::kDiskError, 1}});
+    bench.cluster.run_ms(1'000);
+    for (auto& broker : bench.cluster.brokers()) {
+      if (uses > 0) use(broker->disk());
+    }
+    bench.cluster.run_ms(20'000);
+    auto counts = bench.injector.counts();
+    EXPECT_EQ(counts[Fault::kDiskError], uses);
+  }
+}
+
+TEST(Injector, DiskErrorsComeToEveryKindOfStepInEveryFolder) {
+  std::set<std::string> failed;
+  for (uint64_t seed = 1; seed <= 60; ++seed) {
+    Bench bench(false);
+    bench.injector.begin({{0, Fault::kDiskError, seed}});
+    bench.cluster.run_ms(1);
+    for (auto& broker : bench.cluster.brokers()) failed.merge(use(broker->disk()));
+  }
+  EXPECT_EQ(failed.size(), 7u);
+}
+
+}  // namespace
+}  // namespace strandlog::sim
