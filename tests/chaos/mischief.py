@@ -185,26 +185,22 @@ class Mischief:
     # ------------------------------------------------------------------------------------- network
 
     def isolate(self, one, seconds):
-        self.k.net.isolate(one)
-        self.hold(one, seconds, lambda: self.k.net.join(one))
+        self.hold(one, seconds, self.k.net.isolate(one))
 
     def other(self, one):
         return self.dice.choice([b for b in self.k.all() if b != one])
 
     def cut_pair(self, one, seconds):
-        self.k.net.cut(one, self.other(one))
-        self.hold(one, seconds, lambda: self.k.net.join(one))
+        self.hold(one, seconds, self.k.net.cut(one, self.other(one)))
 
     def cut_one_way(self, one, seconds):
         hears = self.dice.random() < 0.5
-        for other in self.k.all():
-            if other != one:
-                self.k.net.cut_one_way(*((one, other) if hears else (other, one)))
-        self.hold(one, seconds, lambda: self.k.net.join(one))
+        ends = [self.k.net.cut_one_way(*((one, other) if hears else (other, one)))
+                for other in self.k.all() if other != one]
+        self.hold(one, seconds, self.k.net.together(*ends))
 
     def cut_clients(self, one, seconds):
-        self.k.net.cut(one, apart.CLIENTS)
-        self.hold(one, seconds, lambda: self.k.net.join(one))
+        self.hold(one, seconds, self.k.net.cut(one, apart.CLIENTS))
 
     def lose(self, one, seconds):
         self.k.net.lose(one, self.dice.choice((1, 5, 30)))

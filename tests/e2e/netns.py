@@ -4,6 +4,7 @@ Nothing of the machine's own network is touched: the bridge lives in a namespace
 where packets arrive, so that one direction can be cut alone. Names hold the pid of their maker; what
 a maker left that is gone is removed by the next one.
 """
+import collections
 import os
 import re
 import signal
@@ -56,7 +57,7 @@ class Net:
 
     def __init__(self, hosts):
         self.hosts = [str(host) for host in hosts]
-        self.cuts = set()  # (from, to)
+        self.cuts = collections.Counter()  # (from, to): how many stand
         self.losses = {}  # percent of what arrives, by host
         self.rates = {}  # what a host may send, by host
 
@@ -105,29 +106,33 @@ class Net:
 
     # ------------------------------------------------------------------------------------ faults
 
+    # Each of these returns what ends it, to be called once and not after heal(); cuts of the same
+    # two add up.
+
     def cut(self, one, other):
-        self.cut_one_way(one, other)
-        self.cut_one_way(other, one)
+        return self.together(self.cut_one_way(one, other), self.cut_one_way(other, one))
 
     def cut_one_way(self, sender, receiver):
         """Nothing that the one sends reaches the other."""
-        self.cuts.add((str(sender), str(receiver)))
+        pair = (str(sender), str(receiver))
+        self.cuts[pair] += 1
         self.filter(receiver)
-
-    def mend(self, sender, receiver):
-        self.cuts.discard((str(sender), str(receiver)))
-        self.filter(receiver)
+        return lambda: self.mend(*pair)
 
     def isolate(self, host):
-        for other in self.hosts:
-            if other != str(host):
-                self.cut(host, other)
+        return self.together(*[self.cut(host, other) for other in self.hosts
+                               if other != str(host)])
 
-    def join(self, host):
-        """Ends every cut from and to the host."""
-        for sender, receiver in list(self.cuts):
-            if str(host) in (sender, receiver):
-                self.mend(sender, receiver)
+    @staticmethod
+    def together(*ends):
+        def end():
+            for one in ends:
+                one()
+        return end
+
+    def mend(self, sender, receiver):
+        self.cuts[sender, receiver] -= 1
+        self.filter(receiver)
 
     def lose(self, host, percent):
         """Of what arrives at the host, chance takes so much."""
@@ -153,7 +158,7 @@ class Net:
 
     def filter(self, receiver):
         """Makes the receiver's filter what cuts and losses say, in one step."""
-        rules = [f"ip saddr {self.address(sender)} drop" for sender, to in sorted(self.cuts)
+        rules = [f"ip saddr {self.address(sender)} drop" for sender, to in sorted(+self.cuts)
                  if to == str(receiver)]
         if self.losses.get(str(receiver)):
             rules.append(f"numgen random mod 100 < {self.losses[str(receiver)]} drop")

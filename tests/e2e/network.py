@@ -86,11 +86,11 @@ def isolated_follower_changes_nothing(k, records):
     """It may not campaign its way into later terms while it is away (N2)."""
     leader, before = k.leader(load.TOPIC), term(k)
     follower = next(b for b in k.all() if b != leader)
-    k.net.isolate(follower)
+    rejoin = k.net.isolate(follower)
     time.sleep(CUT_SECONDS)
     records.flows("the others acknowledge")
     no_term_jump(k, before, "while a follower was away")
-    k.net.join(follower)
+    rejoin()
     c.wait_for("it is back in sync", lambda: k.in_sync(load.TOPIC, follower))
     no_term_jump(k, before, "until it was back")
 
