@@ -52,7 +52,7 @@ marks: build-mutants
 	build-mutants/strandlog-sim run --jobs $$(nproc) --seeds 1..200
 
 mutants: build-mutants
-	build-mutants/sim_test --gtest_filter='Damage.*'
+	build-mutants/sim_test --gtest_filter='Damage.*:Identity.*'
 	build-mutants/strandlog-sim mutants --jobs $$(nproc) --seeds 1..500
 
 clean:

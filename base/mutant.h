@@ -24,6 +24,7 @@ enum class Mutant {
   kHighWatermarkOnAppend,
   kStuckDiskKeepsLeading,
   kAbsentMeansDeleted,
+  kBootUnchecked,
 };
 
 #ifdef STRANDLOG_MUTANTS

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "base/mutant.h"
 #include "wire/codec.h"
 
 namespace strandlog::broker {
@@ -164,7 +165,7 @@ std::string Peers::why_not(const wire::PeerMessage& message, const ClusterId& cl
     return "it belongs to cluster " + message.cluster.text();
   }
   auto known = remembered_.find(message.store);
-  if (known == remembered_.end()) return {};
+  if (known == remembered_.end() || is_mutant(Mutant::kBootUnchecked)) return {};
   const wire::RememberedStore& before = known->second;
   if (message.boot_epoch < before.boot_epoch) {
     return "its boot epoch " + std::to_string(message.boot_epoch.value) + " is below " +

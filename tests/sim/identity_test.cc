@@ -65,7 +65,8 @@ Violations an_older_copy_is_restored(int starts_between) {
   SimBroker& broker = story.cluster.broker(restored);
   SimBroker::Directory backup = broker.backup();
   story.send(0, 20);
-  story.wait_ms(2'000);  // everybody hears how far everybody is, and keeps it, without any more work
+  story.wait_ms(
+      2'000);  // everybody hears how far everybody is, and keeps it, without any more work
   for (int i = 0; i < starts_between; ++i) {
     story.kill(restored);
     story.start(restored);
@@ -90,11 +91,12 @@ Violations an_older_copy_is_restored(int starts_between) {
 TEST(Identity, AnOlderCopyOfAStoreIsRefused) {
   for (int starts_between : {0, 1, 2}) {
     SCOPED_TRACE(std::to_string(starts_between) + " starts since the backup");
-    tell([&] { return an_older_copy_is_restored(starts_between); });
+    tell([&] { return an_older_copy_is_restored(starts_between); }, Mutant::kBootUnchecked);
   }
 }
 
-// What brokers keep of each other is told to nobody, so that they do not answer each other for ever.
+// What brokers keep of each other is told to nobody, so that they do not answer each other for
+// ever.
 Violations nobody_does_anything() {
   Story story;
   story.send(0, 20);
@@ -142,8 +144,8 @@ Violations a_clone_is_started(int records_since_the_copy) {
 }
 
 TEST(Identity, OfAStoreAndItsCloneOneIsRefused) {
-  tell([] { return a_clone_is_started(0); });
-  tell([] { return a_clone_is_started(20); });
+  tell([] { return a_clone_is_started(0); }, Mutant::kBootUnchecked);
+  tell([] { return a_clone_is_started(20); }, Mutant::kBootUnchecked);
 }
 
 // ----------------------------------------------------------------------------------------
