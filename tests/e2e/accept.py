@@ -3,7 +3,8 @@
 
 Rows are judged by what came back: nothing failed, lost, changed or out of order. Times and sizes are
 only reported by the rows; here they are compared with their limits. The exit code is 1 if a row does
-not hold, and also if a figure is beyond its limit: the last lines say which.
+not hold, and also if a figure is beyond its limit: the last lines say which. Rows that cannot be run
+here are named, too.
 
 E2E_MEGABYTES (500) and E2E_SECONDS (60) change the size, TMPDIR the place (it needs 8 GiB).
 """
@@ -41,8 +42,12 @@ def rows_of(name):
                           text=True).stdout.split()
 
 
+def ended_early(row):
+    return {"row": row, "held": False, "skipped": False, "seconds": 0.0, "figures": []}
+
+
 def run(name, rows, environment):
-    """The rows of one script: [{row, held, seconds, figures}]."""
+    """The rows of one script: [{row, held, skipped, seconds, figures}]."""
     with tempfile.NamedTemporaryFile("r", prefix="strandlog-accept.") as notes:
         with subprocess.Popen([*script(name), *rows],
                               env={**environment, "E2E_REPORT": notes.name}) as process:
@@ -55,15 +60,13 @@ def run(name, rows, environment):
         for line in map(json.loads, notes):
             if "row" in line:
                 # A row that says nothing more ended with its script.
-                done.append({"row": line["row"], "held": False, "seconds": 0.0, "figures": []})
+                done.append(ended_early(line["row"]))
             elif "held" in line:
                 done[-1].update(line)
             else:
                 done[-1]["figures"].append(line)
     named = {row["row"] for row in done}
-    missing = [{"row": row, "held": False, "seconds": 0.0, "figures": []} for row in rows
-               if row not in named]
-    return done + missing
+    return done + [ended_early(row) for row in rows if row not in named]
 
 
 def is_beyond(figure):
@@ -73,7 +76,7 @@ def is_beyond(figure):
 def table(rows):
     lines = [("ROW", "MEASURED", "VALUE", "LIMIT", "")]
     for row in rows:
-        verdict = "held" if row["held"] else "DID NOT HOLD"
+        verdict = "held" if row["held"] else "skipped" if row["skipped"] else "DID NOT HOLD"
         lines.append((row["row"], "", f"{row['seconds']:.1f} s", "", verdict))
         for figure in row["figures"]:
             limit = figure["limit"]
@@ -110,15 +113,18 @@ def main():
             rows += run(name, chosen, environment)
     print(f"\n{environment['E2E_MEGABYTES']} MB, {environment['E2E_SECONDS']} s; "
           f"{os.cpu_count()} cores; {time.monotonic() - began:.0f} s in all\n{table(rows)}\n")
-    failed = [row["row"] for row in rows if not row["held"]]
+    skipped = [row["row"] for row in rows if row["skipped"]]
+    failed = [row["row"] for row in rows if not row["held"] and not row["skipped"]]
     beyond = [f"{row['row']}: {figure['what']}" for row in rows for figure in row["figures"]
               if is_beyond(figure)]
+    for name in skipped:
+        print(f"SKIPPED       {name}")
     for name in failed:
         print(f"DID NOT HOLD  {name}")
     for what in beyond:
         print(f"BEYOND LIMIT  {what}")
-    print(f"tools/accept: {len(rows) - len(failed)} of {len(rows)} rows held, "
-          f"{len(beyond)} figures beyond their limit")
+    print(f"tools/accept: {len(rows) - len(failed) - len(skipped)} of {len(rows)} rows held, "
+          f"{len(skipped)} skipped, {len(beyond)} figures beyond their limit")
     sys.exit(1 if failed or beyond else 0)
 
 

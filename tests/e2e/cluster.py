@@ -21,12 +21,17 @@ BIN = os.environ.get("STRANDLOG_BIN", os.path.join(ROOT, "build"))
 MEGABYTES = int(os.environ.get("E2E_MEGABYTES", "64"))
 SECONDS = float(os.environ.get("E2E_SECONDS", "15"))
 DEADLINE = 120.0
+EXIT_SKIPPED = 77  # what ctest takes for a test that could not be run
 SANITIZERS = ("ERROR: AddressSanitizer", "ERROR: LeakSanitizer", "WARNING: ThreadSanitizer",
               "runtime error:")
 
 
 class Failed(Exception):
     """A row does not hold."""
+
+
+class Skipped(Exception):
+    """A row cannot be run here, and why."""
 
 
 def require(condition, text):
@@ -295,20 +300,24 @@ def check_same_lines(cluster, source, topic, partitions, possible_duplicates):
 
 
 def main(rows):
-    """Runs the rows named on the command line, or all; exit code 1 if one does not hold."""
+    """Runs the rows named on the command line, or all. Exit code 1 if one does not hold,
+    EXIT_SKIPPED if none could be run."""
     names = sys.argv[1:] or list(rows)
     if names == ["--list"]:
         print("\n".join(rows))
         return
     # So that an end from outside leaves no brokers behind either.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    failed = []
+    failed, skipped = [], []
     for name in names:
         print(f"== {name}", flush=True)
         note(row=name)
         began = time.monotonic()
         try:
             rows[name]()
+        except Skipped as reason:
+            print(f"   skipped: {reason}", flush=True)
+            skipped.append(name)
         except Exception as error:  # whatever it was, the row does not hold and the next one runs
             if not isinstance(error, (Failed, subprocess.SubprocessError)):
                 traceback.print_exc(file=sys.stdout)
@@ -316,6 +325,8 @@ def main(rows):
             failed.append(name)
         else:
             print(f"   held, {time.monotonic() - began:.1f} s", flush=True)
-        note(held=name not in failed, seconds=time.monotonic() - began)
-    print(f"{len(names) - len(failed)} passed, {len(failed)} failed", flush=True)
-    sys.exit(1 if failed else 0)
+        note(held=name not in failed + skipped, skipped=name in skipped,
+             seconds=time.monotonic() - began)
+    print(f"{len(names) - len(failed) - len(skipped)} passed, {len(failed)} failed, "
+          f"{len(skipped)} skipped", flush=True)
+    sys.exit(1 if failed else EXIT_SKIPPED if len(skipped) == len(names) else 0)

@@ -712,15 +712,11 @@ class SmallDisk:
 @contextlib.contextmanager
 def small_disk():
     if os.getuid() != 0 or not shutil.which("mount") or not shutil.which("unshare"):
-        print("   skipped: mounting a small file system needs root, mount and unshare", flush=True)
-        yield None
-        return
+        raise c.Skipped("mounting a small file system needs root, mount and unshare")
     probe = subprocess.run(["unshare", "-m", "mount", "-t", "tmpfs", "none", "/mnt"],
                            stderr=subprocess.PIPE)
     if probe.returncode != 0:
-        print(f"   skipped: cannot mount: {probe.stderr.decode().strip()}", flush=True)
-        yield None
-        return
+        raise c.Skipped(f"cannot mount: {probe.stderr.decode().strip()}")
     with c.Cluster(brokers=1) as k, Meanwhile(k), SmallDisk(k) as disk:
         try:
             yield disk
@@ -744,8 +740,6 @@ def same_as_the_source(disk, source, count):
 
 def full_disk_still_reads():
     with small_disk() as disk:
-        if disk is None:
-            return
         source, count = disk.fill()
         same_as_the_source(disk, source, count)
         c.require(disk.broker.poll() is None, "the broker ended")
@@ -760,8 +754,6 @@ def full_disk_still_reads():
 
 def full_disk_keeps_its_reserve():
     with small_disk() as disk:
-        if disk is None:
-            return
         disk.fill()
         left = os.statvfs(disk.mount)
         free = left.f_bavail * left.f_frsize
@@ -772,8 +764,6 @@ def full_disk_keeps_its_reserve():
 def full_disk_is_started_on():
     """Killed, killed again and stopped where not a byte is left: it starts there, serves, goes on."""
     with small_disk() as disk:
-        if disk is None:
-            return
         source, count = disk.fill()
         for way in (signal.SIGKILL, signal.SIGKILL, signal.SIGTERM):
             disk.broker.send_signal(way)
@@ -791,8 +781,6 @@ def full_disk_is_started_on():
 
 def full_disk_is_not_healthy():
     with small_disk() as disk:
-        if disk is None:
-            return
         disk.fill()
         health = disk.run("health", code=None)
         c.require(health.returncode in (10, 11), f"health: {health.returncode} {health.stdout!r}")
@@ -800,8 +788,6 @@ def full_disk_is_not_healthy():
 
 def freed_disk_writes_again():
     with small_disk() as disk:
-        if disk is None:
-            return
         disk.fill()
         count = disk.end()
         os.unlink(os.path.join(disk.mount, "filler"))
@@ -811,8 +797,6 @@ def freed_disk_writes_again():
 def produce_can_be_interrupted():
     """One interrupt ends a produce that only waits for answers, within the five seconds it has."""
     with small_disk() as disk:
-        if disk is None:
-            return
         disk.fill()
         disk.producer.kill()
         disk.producer.wait()
