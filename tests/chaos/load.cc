@@ -62,8 +62,14 @@ sigset_t stop_signals() {
 
 void report_until_stopped(const sigset_t& signals, const Totals& totals) {
   while (sigtimedwait(&signals, nullptr, &kReportEvery) < 0) {
-    std::printf("{\"acked\":%lu,\"failed\":%lu,\"refused\":%lu}\n", totals.acked.load(),
-                totals.failed.load(), totals.refused.load());
+    std::printf("{\"acked\":%lu,\"failed\":%lu,\"refused\":%lu,\"newest_us\":[",
+                totals.acked.load(), totals.failed.load(), totals.refused.load());
+    const char* before = "";
+    for (const auto& newest : totals.newest_us) {
+      std::printf("%s%ld", before, newest.load());
+      before = ",";
+    }
+    std::printf("]}\n");
     std::fflush(stdout);
   }
 }
@@ -77,7 +83,7 @@ bool told(const Result<void>& result) {
 
 int run(Load& load, uint32_t clients, uint32_t followers) {
   sigset_t signals = stop_signals();
-  Totals totals;
+  Totals totals(load.partitions);
   std::deque<Producing> producers;
   for (uint32_t n = 1; n <= clients; ++n) producers.emplace_back(load, n, totals);
   std::vector<std::future<Result<void>>> readers;

@@ -34,6 +34,13 @@ Time now() { return SystemClock().now(); }
 
 }  // namespace
 
+void Totals::acknowledged(const sim::Sent& sent) {
+  ++acked;
+  auto& newest = newest_us[static_cast<size_t>(sent.where.partition)];
+  int64_t known = newest;
+  while (known < sent.invoked.us && !newest.compare_exchange_weak(known, sent.invoked.us)) continue;
+}
+
 Producing::Producing(const Load& load, uint32_t number, Totals& totals)
     : load_(load), number_(number), totals_(totals), thread_([this] { run(); }) {}
 
@@ -91,7 +98,7 @@ void Producing::send_one(client::Producer& producer) {
     if (ack.ok()) sent->offset = ack->offset;
     if (!ack.ok()) sent->written = ack.error().written;
     history_->sent(*sent);
-    ++(ack.ok() ? totals_.acked : totals_.failed);
+    ack.ok() ? totals_.acknowledged(*sent) : void(++totals_.failed);
     --unanswered_;
   });
   if (accepted.ok()) return;

@@ -24,7 +24,12 @@ struct Load {
 };
 
 struct Totals {
+  explicit Totals(int32_t partitions) : newest_us(static_cast<size_t>(partitions)) {}
+  void acknowledged(const sim::Sent& sent);
+
   std::atomic<uint64_t> acked{0}, failed{0}, refused{0};
+  /// By partition: when the latest of its acknowledged records was sent; 0: none was.
+  std::vector<std::atomic<int64_t>> newest_us;
 };
 
 class Producing {

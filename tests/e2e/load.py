@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import threading
+import time
 
 import cluster as c
 
@@ -20,7 +21,7 @@ class Load:
     def __init__(self, k, partitions=3, **options):
         self.k, self.partitions, self.options = k, partitions, options
         self.dir = k.path("history")
-        self.totals = {"acked": 0, "failed": 0, "refused": 0}
+        self.totals = {"acked": 0, "failed": 0, "refused": 0, "newest_us": [0]}
         self.verdict = None
 
     def command(self, verb, **options):
@@ -44,9 +45,9 @@ class Load:
             self.totals = json.loads(line)
 
     def flows(self, what="records are acknowledged"):
-        """Waits until records sent from now on are acknowledged in every partition's history."""
-        mark = self.totals["acked"]
-        c.wait_for(what, lambda: self.totals["acked"] > mark + 100)
+        """Waits until every partition has acknowledged a record that was sent from now on."""
+        now_us = time.monotonic_ns() // 1000  # the clock of history files
+        c.wait_for(what, lambda: min(self.totals["newest_us"]) > now_us)
 
     def __exit__(self, kind, error, trace):
         try:
@@ -83,3 +84,6 @@ class Load:
               f"{v['reordered']} reordered, {v['twice']} twice of {v['possible_duplicates']} "
               f"announced, longest gap {v['longest_gap_ms']} ms", flush=True)
         c.require(done.returncode == 0, "\n".join([f"broken: {v['broken']}", *v["violations"]]))
+        # Promises to readers hold by themselves where nobody read.
+        c.require(v["seen"] > 0 and v["ends"] > 0,
+                  f"meanwhile {v['seen']} records and {v['ends']} ends were read")
