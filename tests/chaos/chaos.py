@@ -2,14 +2,16 @@
 """Real brokers under a mixed schedule of faults, and clients whose history is checked at the end.
 
 A network namespace for each broker, clients of the public library, one broker on a small disk of
-memory, one on ext4 behind a loop device, one behind a proxy. Afterwards everything is healed, every record is read, every directory verified. The
-exit code is 1 if a promise was broken.
+memory, one on ext4 behind a loop device, one behind a proxy. Afterwards everything is healed, every
+record is read, every directory verified and its records counted. The exit code is 1 if a promise
+was broken.
 """
 import argparse
 import contextlib
 import json
 import os
 import signal
+import subprocess
 import sys
 import time
 
@@ -66,12 +68,36 @@ def settle(k, report):
         report["findings"].append(str(failure))
 
 
-def verify(k):
+def whole(partitions):
+    """These, once each of their replicas holds all there is."""
+    return partitions if all({r["state"] for r in p["replicas"]} == {"in_sync"} and
+                             len({r["match"] for r in p["replicas"]}) == 1
+                             for p in partitions) else []
+
+
+def verify(k, final):
+    """Stops the brokers: what was read at the end must stand in every copy of its partition."""
+    partitions = c.wait_for("every replica holds everything",
+                            lambda: whole(k.partitions(load.TOPIC)))
+    copies = {p["partition"]: len(p["replicas"]) for p in partitions}
+    found = {partition: [] for partition in copies}  # records of each copy
     for broker in k.all():
         k.stop(broker)
         held, records = k.verified(broker, load.TOPIC, code=None)
         c.require(held["ok"], f"broker {broker} stopped: {held}")
         print(f"   broker {broker} stopped: {records} records verified on its disk", flush=True)
+        for p in held["partitions"]:
+            if p["topic"] == load.TOPIC:
+                found[p["partition"]].append(p["records"])
+    compare(copies, found, final)
+
+
+def compare(copies, found, final):
+    for partition, records in found.items():
+        c.require(len(records) == copies[partition] and len(set(records)) == 1,
+                  f"partition {partition}: {records} records in {copies[partition]} copies")
+    held = sum(records[0] for records in found.values())
+    c.require(held == final, f"{held} records on the disks, {final} were read")
 
 
 def run(asked, report):
@@ -97,7 +123,7 @@ def run(asked, report):
         finally:
             report["seconds"] = time.monotonic() - began
             report["history"] = records.verdict or {}
-        verify(k)
+        verify(k, records.verdict["final"])
         c.require(not report["findings"], "brokers did what nobody asked for")
 
 
@@ -128,7 +154,7 @@ def main():
     with contextlib.redirect_stdout(sys.stderr):
         try:
             run(asked, report)
-        except c.Failed as failure:
+        except (c.Failed, subprocess.SubprocessError) as failure:
             report["findings"].append(str(failure))
     report["held"] = not report["findings"]
     print(json.dumps(report) if asked.json else text(report))
