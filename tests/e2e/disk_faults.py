@@ -91,9 +91,9 @@ def short_writes_are_completed():
 
 
 def killed_while_a_topic_comes_and_goes(k, broker):
-    k.on_cluster("topic", "create", "gone")
     folder = os.path.join(k.data(broker), "partitions")
     before = os.listdir(folder)
+    k.on_cluster("topic", "create", "gone")
     ask_for(k, broker, "partitions-directory", "kill-after")
     k.produced(k.start_produce("gone", k.corpus(4), "-z", "none"))
     c.wait_for(f"broker {broker} dies: kill-after partitions-directory", lambda: is_gone(k, broker))
