@@ -133,9 +133,8 @@ class FakeDisk : public Disk {
     uint64_t begin = 0, end = 0;
   };
   struct File {
-    SparseBytes now, durable;
-    std::vector<Extent>
-        dirty;  ///< what a flush makes durable; they differ elsewhere where one forgot
+    SparseBytes now, durable;   ///< they differ where it is dirty, and where a flush forgot it
+    std::vector<Extent> dirty;  ///< what the next flush makes durable
     std::set<uint64_t> bad_sectors;
     uint64_t handles = 0;
   };
