@@ -46,10 +46,7 @@ void Group::Impl::campaign(bool transfer) {
   if (!active_ || !membership_.is_voter(self())) return;
   if (transfer) return start_election(true);
   if (is_mutant(Mutant::kNoPreVoteNoCheckQuorum)) return start_election(false);
-  // Without its own vote it cannot lead; with a term that only rises it would end all others'
-  // campaigns.
-  if (!hard_is_durable()) return;
-  start_pre_vote();
+  if (hard_is_durable()) start_pre_vote();  // for nothing, else: see start_election()
 }
 
 void Group::Impl::start_pre_vote() {
@@ -59,7 +56,10 @@ void Group::Impl::start_pre_vote() {
   decide();
 }
 
+// Without its own vote it cannot lead; with a term that only rises it would end all others'
+// campaigns. So no campaign goes beyond a term and vote that are not written yet.
 void Group::Impl::start_election(bool transfer) {
+  if (!hard_is_durable()) return;
   set_hard({term().plus(1), self()});
   role_ = Candidate{.ballot = {}, .transfer = transfer};
   request_votes(

@@ -86,6 +86,31 @@ TEST(GroupVote, ACandidateWhoseVoteIsNotWrittenAsksForNoOther) {
   EXPECT_THAT(group.tick(1000), testing::Not(IsEmpty()));
 }
 
+TEST(GroupVote, ATransferWaitsForTheTermOfItsLeaderToBeWritten) {
+  GroupTester group({});
+  group.receive(2, 5, append_of(0, 0, {5}));
+  EXPECT_THAT(group.receive(2, 5, TimeoutNow{}), IsEmpty());
+  EXPECT_EQ(group.group.term(), Term{5});
+
+  group.persist();
+  group.receive(2, 5, TimeoutNow{});
+  EXPECT_EQ(group.group.term(), Term{6});
+}
+
+TEST(GroupVote, APreCandidateThatVotedForAnotherStartsNoElectionBeforeItsVoteIsWritten) {
+  GroupTester group({.voters = {1, 2, 3, 4, 5}, .term = 3});
+  group.tick_until_campaign();
+  group.receive(2, 3, vote_request(0, 0));
+  ASSERT_EQ(group.group.role(), Role::kPreCandidate);
+  const VoteAnswer yes{.pre = true, .granted = true};
+  group.receive(3, 4, yes);
+  EXPECT_THAT(group.receive(4, 4, yes), IsEmpty());
+  EXPECT_EQ(group.group.term(), Term{3});
+
+  group.persist();
+  EXPECT_THAT(group.tick(1000), testing::Not(IsEmpty())) << "it is not stuck";
+}
+
 TEST(GroupVote, CountsAnswersOfCurrentVotersOnce) {  // cases 8, 19
   GroupTester group({.voters = {1, 2, 3, 4, 5}, .learners = {6}});
   group.tick_until_campaign();
