@@ -1,4 +1,4 @@
-// Marks: places that tests must reach, counted in the build with mutants; nothing in any other.
+// Marks: places that tests must reach, counted in the build with mutants; no other has any.
 #pragma once
 
 #include <cstddef>

@@ -165,7 +165,10 @@ void Group::Impl::on_vote_answer(const Message& message, const VoteAnswer& answe
   } else if (auto* candidate = std::get_if<Candidate>(&role_)) {
     ballot = &candidate->ballot;
   }
-  if (ballot == nullptr) return mark<"raft 19: a vote that comes too late">();
+  if (ballot == nullptr) {
+    mark<"raft 19: a vote that comes too late">();
+    return;
+  }
   ballot->try_emplace(message.from, answer.granted ? 1 : -1);
   decide();
 }

@@ -110,7 +110,10 @@ void LogView::trim(Index start) {
 }
 
 void LogView::persisted(Index last, Term last_term, Term in) {
-  if (term_at(last) != last_term) return mark<"raft 6: what was written is overwritten already">();
+  if (term_at(last) != last_term) {
+    mark<"raft 6: what was written is overwritten already">();
+    return;
+  }
   if (fence_ && in >= fence_->term) fence_.reset();
   if (fence_) mark<"raft 6: a write from before a truncation">();
   if (fence_) last = std::min(last, fence_->first.previous());
