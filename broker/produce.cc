@@ -141,7 +141,8 @@ void Produce::handle(const ReplyTo& to, const wire::ProduceRequest& request, Tim
     if (request.acks == 0) continue;
     Waiters& waiters = waiters_[accepted.replica->spec.uid];
     waiters.term = accepted.replica->group->term();
-    if (request.acks == 1) waiters.exposed.push_back({accepted.last, item.where, accepted.sender});
+    if (request.acks == 1)
+      waiters.uncommitted.push_back({accepted.last, item.where, accepted.sender});
     auto& queue = request.acks == 1 ? waiters.durable : waiters.committed;
     queue.push_back({accepted.last, pending, index, accepted.sender, item.where});
   }
@@ -195,8 +196,9 @@ void Produce::advanced(const Replica& replica) {
     lost_leadership(replica.spec.uid);
     return;
   }
-  auto& exposed = found->second.exposed;
-  while (!exposed.empty() && exposed.front().index <= replica.commit) exposed.pop_front();
+  auto& uncommitted = found->second.uncommitted;
+  while (!uncommitted.empty() && uncommitted.front().index <= replica.commit)
+    uncommitted.pop_front();
   release(found->second.committed, replica.commit);
   if (replica.group) release(found->second.durable, replica.group->durable());
 }
@@ -217,7 +219,7 @@ void Produce::lost_leadership(Uid uid) {
                         {}};
   fail_all(found->second.committed, error);
   fail_all(found->second.durable, error);
-  for (const Exposed& one : found->second.exposed)
+  for (const Uncommitted& one : found->second.uncommitted)
     fence_.close(one.where, one.sender, context_.now);
   waiters_.erase(found);
 }

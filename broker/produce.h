@@ -48,7 +48,7 @@ class Produce {
   };
   /// An item that was asked to be durable here only, and is not committed yet. It may be lost with
   /// the leadership, its answer on the way: then nothing behind it may be accepted.
-  struct Exposed {
+  struct Uncommitted {
     Index index;
     wire::TopicPartition where;
     Sender sender;
@@ -56,7 +56,7 @@ class Produce {
   struct Waiters {
     Term term;  ///< they were appended in
     std::deque<Waiter> committed, durable;
-    std::deque<Exposed> exposed;
+    std::deque<Uncommitted> uncommitted;
   };
 
   struct Accepted {

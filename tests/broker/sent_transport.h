@@ -1,4 +1,4 @@
-// SentTransport: a Transport for tests of what a broker tells its peers.
+// SentTransport: a Transport for tests of what a broker tells its peers and its clients.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -13,7 +13,7 @@
 
 namespace strandlog::broker {
 
-/// Keeps what is sent; every link exists.
+/// Keeps what is sent; every link exists. Those it made lead to peers, all others to clients.
 class SentTransport : public Transport {
  public:
   Result<void> listen(ListenerKind, const std::string&) override { return {}; }
@@ -23,10 +23,16 @@ class SentTransport : public Transport {
   }
   void close(LinkId link) override { closed.push_back(link.value); }
   bool send(LinkId link, Message message) override {
-    auto decoded = wire::decode_peer_message(message.control);
-    EXPECT_TRUE(decoded.ok());
     if (full) return false;
-    sent.emplace_back(link.value, *decoded);
+    if (addresses.contains(link.value)) {
+      auto decoded = wire::decode_peer_message(message.control);
+      EXPECT_TRUE(decoded.ok());
+      sent.emplace_back(link.value, *decoded);
+    } else {
+      auto decoded = wire::decode_answer(message.control);
+      EXPECT_TRUE(decoded.ok());
+      answers.push_back(*decoded);
+    }
     return true;
   }
   void poll(std::vector<NetEvent>&) override {}
@@ -35,6 +41,7 @@ class SentTransport : public Transport {
   std::vector<uint64_t> closed;
   bool full = false;
   std::vector<std::pair<uint64_t, wire::PeerMessage>> sent;
+  std::vector<wire::Answer> answers;
 
  private:
   uint64_t last_ = 0;
