@@ -47,13 +47,8 @@ void Fetch::handle(const ReplyTo& to, const wire::FetchRequest& request, uint32_
 // The fetch that would be answered next is told to retry, later and later, and makes room: a few
 // that wait would starve all others.
 bool Fetch::release_one() {
-  auto next = std::find_if(deadlines_.begin(), deadlines_.end(), [&](const auto& deadline) {
-    auto fetch = fetches_.find(deadline.second);
-    return fetch != fetches_.end() && fetch->second.open_reads == 0;
-  });
-  if (next == deadlines_.end()) return false;
-  uint64_t id = next->second;
-  context_.fail(take(id).to, Code::kBusy,
+  if (deadlines_.empty()) return false;
+  context_.fail(take(deadlines_.begin()->second).to, Code::kBusy,
                 std::to_string(context_.config.max_pending_fetches) +
                     " fetches wait already, the bound is reached: retry");
   return true;
@@ -167,6 +162,7 @@ bool Fetch::start_read(uint64_t id, size_t index, Replica& replica) {
   item.reading = bytes;
   held_bytes_ += bytes;
   ++pending.open_reads;
+  deadlines_.erase({pending.deadline, id});  // its answer follows the read, however late
   reads_[ticket] = {id, index};
   return true;
 }
@@ -326,39 +322,39 @@ void Fetch::handle(const ReplyTo& to, const wire::ListOffsetsRequest& request,
   if (pending.open.empty()) {
     finish_list(id);
   } else {
-    deadlines_.insert({pending.deadline, id});
+    list_deadlines_.insert({pending.deadline, id});
   }
 }
 
 void Fetch::finish_list(uint64_t id) {
   auto found = lists_.find(id);
-  deadlines_.erase({found->second.deadline, id});
+  list_deadlines_.erase({found->second.deadline, id});
   context_.answer(found->second.to, std::move(found->second.answer));
   lists_.erase(found);
 }
 
 void Fetch::expire() {
   while (!deadlines_.empty() && deadlines_.begin()->first <= context_.now) {
-    uint64_t id = deadlines_.begin()->second;
-    deadlines_.erase(deadlines_.begin());
-    if (auto list = lists_.find(id); list != lists_.end()) {
-      for (size_t i : list->second.open) {
-        list->second.answer.items[i].error =
-            wire::WireError{Code::kTimeout, "no majority confirmed the end in time: retry", {}, {}};
-      }
-      finish_list(id);
-      continue;
+    finish(deadlines_.begin()->second);
+  }
+  while (!list_deadlines_.empty() && list_deadlines_.begin()->first <= context_.now) {
+    uint64_t id = list_deadlines_.begin()->second;
+    PendingList& list = lists_.at(id);
+    for (size_t i : list.open) {
+      list.answer.items[i].error =
+          wire::WireError{Code::kTimeout, "no majority confirmed the end in time: retry", {}, {}};
     }
-    auto fetch = fetches_.find(id);
-    if (fetch == fetches_.end()) continue;
-    // With a disk read under way the answer follows it; its deadline is the client's own.
-    if (fetch->second.open_reads == 0) finish(id);
+    finish_list(id);
   }
   told_pending_ = fetches_.size();
 }
 
 Time Fetch::next_deadline() const {
-  return deadlines_.empty() ? Time{INT64_MAX} : deadlines_.begin()->first;
+  Time next{INT64_MAX};
+  for (const auto* deadlines : {&deadlines_, &list_deadlines_}) {
+    if (!deadlines->empty()) next = std::min(next, deadlines->begin()->first);
+  }
+  return next;
 }
 
 }  // namespace strandlog::broker

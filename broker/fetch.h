@@ -80,10 +80,12 @@ class Fetch {
   std::map<uint64_t, PendingFetch> fetches_;
   std::map<uint64_t, PendingList> lists_;
   std::map<Uid, std::set<uint64_t>> parked_;
-  std::map<uint64_t, ReadOwner> reads_;          ///< by store ticket
-  std::map<uint64_t, ReadOwner> confirmations_;  ///< by read-index token: fetches
-  std::map<uint64_t, ReadOwner> list_reads_;     ///< by read-index token: lists
-  std::set<std::pair<Time, uint64_t>> deadlines_;
+  std::map<uint64_t, ReadOwner> reads_;                   ///< by store ticket
+  std::map<uint64_t, ReadOwner> confirmations_;           ///< by read-index token: fetches
+  std::map<uint64_t, ReadOwner> list_reads_;              ///< by read-index token: lists
+  using Deadlines = std::set<std::pair<Time, uint64_t>>;  ///< with whose they are
+  Deadlines deadlines_;                                   ///< of fetches without a read under way
+  Deadlines list_deadlines_;
 };
 
 }  // namespace strandlog::broker
