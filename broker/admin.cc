@@ -2,24 +2,54 @@
 #include "broker/admin.h"
 
 #include <algorithm>
+#include <memory>
 #include <set>
 
 #include "base/version.h"
 
 namespace strandlog::broker {
+namespace {
+
+// As long as the longest topic names can be, all of them.
+constexpr size_t kMaxNameBytes = wire::kMaxTopicsAsked * kMaxTopicName;
+
+Result<void> check_bounds(const wire::MetadataRequest& request) {
+  if (request.topics.size() > wire::kMaxTopicsAsked) {
+    return Error{Code::kTooLarge, "a metadata request names at most " +
+                                      std::to_string(wire::kMaxTopicsAsked) + " topics, this one " +
+                                      std::to_string(request.topics.size())};
+  }
+  size_t bytes = 0;
+  for (const std::string& name : request.topics) bytes += name.size();
+  if (bytes > kMaxNameBytes) {
+    return Error{Code::kTooLarge, "the names in a metadata request have at most " +
+                                      std::to_string(kMaxNameBytes) + " bytes, these " +
+                                      std::to_string(bytes)};
+  }
+  return {};
+}
+
+}  // namespace
 
 // Only the catalog's leader, and only with a majority's word, says that a topic does not exist.
 void Admin::handle(const ReplyTo& to, const wire::MetadataRequest& request, uint32_t deadline_ms) {
-  if (knows_all(request)) return answer(to, request, false);
+  if (auto bounded = check_bounds(request); !bounded.ok()) {
+    return context_.fail(to, bounded.error().code, bounded.error().text);
+  }
+  if (knows_all(request)) return answer(to, request, std::nullopt);
   if (keeper_.begun() && keeper_.leads() && !request.all) {
-    std::function<void()> otherwise;  // whoever takes what it gets, gets what is known here
-    if (!request.complete) otherwise = [this, to, request] { answer(to, request, false); };
+    auto asked = std::make_shared<const wire::MetadataRequest>(request);
+    ConfirmedReads::Otherwise otherwise;  // whoever takes what it gets, gets what is known here
+    if (!request.complete) {
+      otherwise = [this, to, asked](const auto& why) { answer(to, *asked, why); };
+    }
     keeper_.when_current(
-        to, deadline_ms, [this, to, request] { answer(to, request, true); }, otherwise);
+        to, deadline_ms, [this, to, asked] { answer(to, *asked, std::nullopt); },
+        std::move(otherwise));
   } else if (request.complete) {
     context_.fail(to, why_unknown());
   } else {
-    answer(to, request, false);
+    answer(to, request, why_unknown());
   }
 }
 
@@ -42,7 +72,8 @@ wire::WireError Admin::why_unknown() const {
           {}};
 }
 
-void Admin::answer(const ReplyTo& to, const wire::MetadataRequest& request, bool is_current) {
+void Admin::answer(const ReplyTo& to, const wire::MetadataRequest& request,
+                   const std::optional<wire::WireError>& why_unknown) {
   wire::MetadataAnswer answer;
   answer.cluster = context_.cluster;
   answer.catalog_index = context_.catalog.applied().value;
@@ -66,10 +97,8 @@ void Admin::answer(const ReplyTo& to, const wire::MetadataRequest& request, bool
     }
     wire::MetadataAnswer::Topic missing;
     missing.name = name;
-    missing.error =
-        is_current
-            ? wire::WireError{Code::kNotFound, "topic \"" + name + "\" does not exist", {}, {}}
-            : why_unknown();
+    missing.error = why_unknown.value_or(
+        wire::WireError{Code::kNotFound, "topic \"" + name + "\" does not exist", {}, {}});
     answer.topics.push_back(std::move(missing));
   }
   context_.answer(to, std::move(answer));

@@ -1,6 +1,7 @@
 // Admin: metadata, partition descriptions and the broker's own figures.
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "broker/catalog_keeper.h"
@@ -12,6 +13,7 @@ class Admin {
  public:
   Admin(Context& context, CatalogKeeper& keeper) : context_(context), keeper_(keeper) {}
 
+  /// kTooLarge when it names more than wire::kMaxTopicsAsked topics.
   void handle(const ReplyTo& to, const wire::MetadataRequest& request, uint32_t deadline_ms);
   void handle(const ReplyTo& to, const wire::DescribePartitionsRequest& request);
   void handle(const ReplyTo& to, const wire::StatusRequest& request);
@@ -20,8 +22,9 @@ class Admin {
 
  private:
   wire::MetadataAnswer::Topic describe(const CatalogTopic& topic) const;
-  /// `is_current`: what is not known here does not exist.
-  void answer(const ReplyTo& to, const wire::MetadataRequest& request, bool is_current);
+  /// `why_unknown`: of topics that are not known here; without it they do not exist.
+  void answer(const ReplyTo& to, const wire::MetadataRequest& request,
+              const std::optional<wire::WireError>& why_unknown);
   bool knows_all(const wire::MetadataRequest& request) const;
   wire::WireError why_unknown() const;
   bool is_faulty(const wire::CatalogReplica& member) const;

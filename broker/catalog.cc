@@ -180,8 +180,7 @@ bool Catalog::is_lost(const wire::CatalogReplica& replica) const {
 }
 
 Result<void> check_topic_name(const std::string& name) {
-  constexpr size_t kMaxName = 249;
-  if (name.empty() || name.size() > kMaxName) {
+  if (name.empty() || name.size() > kMaxTopicName) {
     return Error{Code::kInvalidArgument, "a topic name has 1 to 249 characters, this one has " +
                                              std::to_string(name.size())};
   }

@@ -119,6 +119,8 @@ class Catalog {
   CatalogChanges changes_;
 };
 
+constexpr size_t kMaxTopicName = 249;
+
 /// Letters, digits, '.', '_' and '-', 1 to 249 of them, not "." or ".." and not "__…".
 Result<void> check_topic_name(const std::string& name);
 

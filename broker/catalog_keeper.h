@@ -48,10 +48,11 @@ class CatalogKeeper {
   void handle(const ReplyTo& to, const wire::CreateTopicRequest& request, uint32_t deadline_ms);
   void handle(const ReplyTo& to, const wire::DeleteTopicRequest& request, uint32_t deadline_ms);
 
-  /// Runs `then` when the catalog is known to hold everything that was committed before this call;
-  /// else `otherwise`, or, without one, fails `to` with the leader's address if there is another.
-  void when_current(const ReplyTo& to, uint32_t deadline_ms, std::function<void()> then,
-                    std::function<void()> otherwise = {});
+  /// Only while leads(). Runs `then` when the catalog is known to hold everything that was
+  /// committed before this call; else tells `otherwise` why, or, without one, fails `to`. See
+  /// ConfirmedReads.
+  void when_current(const ReplyTo& to, uint32_t deadline_ms, ConfirmedReads::Then then,
+                    ConfirmedReads::Otherwise otherwise = {});
 
   /// Repeats reports and fetches that are due; expires waiting requests.
   void tick(Peers& peers);

@@ -212,8 +212,8 @@ void CatalogKeeper::remove(const ReplyTo& to, const std::string& name, Time dead
   deletions_.emplace(topic->id, Deletion{to, deadline});
 }
 
-void CatalogKeeper::when_current(const ReplyTo& to, uint32_t deadline_ms,
-                                 std::function<void()> then, std::function<void()> otherwise) {
+void CatalogKeeper::when_current(const ReplyTo& to, uint32_t deadline_ms, ConfirmedReads::Then then,
+                                 ConfirmedReads::Otherwise otherwise) {
   CHECK(leads());
   reads_.wait(to, *context_.replicas.find(*uid_), context_.now.plus_ms(deadline_ms),
               std::move(then), std::move(otherwise));

@@ -6,8 +6,8 @@ namespace {
 constexpr size_t kMostWaiting = 1'000;
 }  // namespace
 
-void ConfirmedReads::wait(const ReplyTo& to, Replica& catalog, Time deadline,
-                          std::function<void()> then, std::function<void()> otherwise) {
+void ConfirmedReads::wait(const ReplyTo& to, Replica& catalog, Time deadline, Then then,
+                          Otherwise otherwise) {
   Waiting waiting{to, catalog.spec.group, deadline, std::move(then), std::move(otherwise), {}};
   if (waiting_.size() >= kMostWaiting) {
     return refuse(waiting, {Code::kBusy,
@@ -21,9 +21,9 @@ void ConfirmedReads::wait(const ReplyTo& to, Replica& catalog, Time deadline,
   context_.replicas.read_index(catalog, token);
 }
 
-void ConfirmedReads::refuse(const Waiting& waiting, wire::WireError error) {
-  if (waiting.otherwise) return waiting.otherwise();
-  context_.fail(waiting.to, std::move(error));
+void ConfirmedReads::refuse(const Waiting& waiting, const wire::WireError& error) {
+  if (waiting.otherwise) return waiting.otherwise(error);
+  context_.fail(waiting.to, error);
 }
 
 void ConfirmedReads::on_read_index(const raft::ReadReady& ready) {

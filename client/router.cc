@@ -142,11 +142,20 @@ void Router::want_later(const std::string& name) {
 void Router::refresh(Time now) {
   if (asking_ || now < not_before_) return;
   wire::MetadataRequest request;
-  std::erase_if(wanted_, [&](const auto& wanted) {
-    if (wanted.second > now) return false;
-    request.topics.push_back(wanted.first);
-    return true;
-  });
+  // In turns: those that stay unknown must not keep the others waiting.
+  const std::string from = last_asked_;
+  auto ask = [&](auto wanted, auto end) {
+    while (wanted != end && request.topics.size() < wire::kMaxTopicsAsked) {
+      if (wanted->second > now) {
+        ++wanted;
+        continue;
+      }
+      request.topics.push_back(last_asked_ = wanted->first);
+      wanted = wanted_.erase(wanted);
+    }
+  };
+  ask(wanted_.upper_bound(from), wanted_.end());
+  ask(wanted_.begin(), wanted_.upper_bound(from));
   if (request.topics.empty()) return;
   asking_ = true;
   any_.ask(now, std::move(request), now.plus_ms(any_.limits().connect_timeout_ms),

@@ -89,6 +89,7 @@ class Router {
   std::map<std::string, Told> told_;  ///< by topic
   std::map<BrokerId, std::string> addresses_;
   std::map<std::string, Time> wanted_;  ///< topics, with the time to ask for each
+  std::string last_asked_;              ///< the topic that was asked for last
   bool asking_ = false;
   Time not_before_;
   uint64_t next_lookup_ = 1;

@@ -54,6 +54,8 @@ enum class FoundingState : uint8_t { kBlank = 0, kPrepared = 1, kFounded = 2 };
 
 // ------------------------------------------------------------------------------ client requests
 
+constexpr size_t kMaxTopicsAsked = 1000;  ///< in one metadata request; of more, ask in turns
+
 struct MetadataRequest {
   std::vector<std::string> topics;  ///< empty and !all: brokers only
   bool all = false;

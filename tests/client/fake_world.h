@@ -1,6 +1,7 @@
 // FakeWorld: the client core over a transport made of lists, with time that the test moves.
 #pragma once
 
+#include <algorithm>
 #include <deque>
 #include <map>
 #include <set>
@@ -123,6 +124,7 @@ class FakeWorld {
           continue;
         }
         ++metadata_requests;
+        most_topics_asked = std::max(most_topics_asked, wanted->topics.size());
         metadata_from.insert(asked.address);
         if (!mute_metadata) answer(asked, metadata_for(*wanted));
       }
@@ -168,6 +170,7 @@ class FakeWorld {
   bool mute_metadata = false;
   wire::WireError why_missing{strandlog::Code::kNotFound, "no such topic", {}, {}};
   int metadata_requests = 0;
+  size_t most_topics_asked = 0;
   std::set<std::string> metadata_from;
   std::deque<Asked> inbox;
 

@@ -34,6 +34,16 @@ TEST(Router, AsksNoMoreThanNeeded) {
   EXPECT_EQ(world.metadata_requests, 1);
 }
 
+TEST(Router, AsksForNoMoreTopicsThanARequestMayNameAndForAllOfThemInTurns) {
+  FakeWorld world;
+  world.why_missing = {strandlog::Code::kStale, "of this name nothing is known yet", {}, {}};
+  for (size_t n = 0; n < 2 * wire::kMaxTopicsAsked; ++n) {
+    world.core.router().want("a" + std::to_string(n));
+  }
+  EXPECT_EQ(look_up(world, "t", 100), "1") << "it comes behind those that stay unknown";
+  EXPECT_LE(world.most_topics_asked, wire::kMaxTopicsAsked);
+}
+
 TEST(Router, FollowsTheHintOfANotLeaderAnswer) {
   FakeWorld world;
   look_up(world, "t", 1);
