@@ -236,6 +236,8 @@ void CatalogKeeper::tick(Peers& peers) {
   reads_.expire();
   if (!begun() || context_.now < next_duty_) return;
   next_duty_ = context_.now.plus_ms(kDutyMs);
+  std::erase_if(made_in_,
+                [&](const auto& entry) { return entry.second <= context_.store.durable(); });
   advanced();  // a read may have been refused
   if (tables_.behind()) tables_.save(context_.catalog);
   if (leads()) lead(context_.now);

@@ -112,7 +112,7 @@ class CatalogKeeper {
   Index known_at_start_;        ///< end of the catalog's log when this broker began
   bool reading_ = false;
   uint64_t next_ticket_ = 0;
-  std::map<Uid, RoundNumber> made_in_;    ///< round that carries the making
+  std::map<Uid, RoundNumber> made_in_;    ///< round under way that carries the making or its end
   std::map<std::string, Time> proposed_;  ///< commands under way, by what they are about
   std::map<uint64_t, std::pair<BrokerId, Index>> serving_;  ///< catalog reads for a peer
   std::deque<Creation> creations_;  ///< one at a time: numbers come from the catalog

@@ -42,6 +42,19 @@ wire::WireError Context::not_leader(const GroupId& group, const std::string& wha
           {}};
 }
 
+void Context::hear_of_leader(const wire::LeaderNotice& notice) {
+  leaders.learn(notice);
+  if (!leaders.crowded()) return;
+  std::set<GroupId> groups;
+  if (catalog.founding()) groups.insert(catalog.founding()->catalog_group);
+  for (const auto& [id, topic] : catalog.topics()) {
+    for (const CatalogPartition& partition : topic.partitions) groups.insert(partition.group);
+  }
+  leaders.keep_only([&](const GroupId& group) {
+    return groups.contains(group) || replicas.find(group) != nullptr;
+  });
+}
+
 Context::Located Context::leading(const wire::TopicPartition& where) {
   const CatalogTopic* topic = catalog.topic(where.topic);
   if (!topic) {

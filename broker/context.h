@@ -4,13 +4,13 @@
 #include <map>
 #include <set>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "base/env.h"
 #include "base/metrics.h"
 #include "broker/catalog.h"
 #include "broker/config.h"
+#include "broker/leaders.h"
 #include "broker/replicas.h"
 #include "store/store.h"
 #include "wire/codec.h"
@@ -28,32 +28,6 @@ struct ReplyTo {
   LinkId link;
   uint64_t request = 0;
   Principal principal;
-};
-
-/// Who leads which group, as far as heard; the higher term wins.
-class Leaders {
- public:
-  /// True when it changed something.
-  bool learn(const wire::LeaderNotice& notice) {
-    wire::LeaderNotice& known = known_[notice.group];
-    bool news = notice.term > known.term ||
-                (notice.term == known.term && known.leader == Uid{} && notice.leader != Uid{});
-    // The leader itself saying that it stepped down ends its own term's claim.
-    bool ended = notice.term == known.term && notice.leader == Uid{} &&
-                 notice.broker == known.broker && known.leader != Uid{};
-    if (!news && !ended) return false;
-    known = notice;
-    return true;
-  }
-  void forget(const GroupId& group) { known_.erase(group); }
-  const wire::LeaderNotice* find(const GroupId& group) const {
-    auto found = known_.find(group);
-    return found == known_.end() || found->second.leader == Uid{} ? nullptr : &found->second;
-  }
-  const std::map<GroupId, wire::LeaderNotice>& all() const { return known_; }
-
- private:
-  std::map<GroupId, wire::LeaderNotice> known_;
 };
 
 struct Context {
@@ -79,6 +53,9 @@ struct Context {
     fail(to, wire::WireError{code, std::move(text), {}, {}});
   }
 
+  /// What a peer says of a leader. It may say so before this broker's catalog has the group, and
+  /// after it has lost it: what is of no group here is dropped once there is much of it.
+  void hear_of_leader(const wire::LeaderNotice& notice);
   /// The leader of a group if it is known and heard from (or is this broker).
   const wire::LeaderNotice* leader_of(const GroupId& group) const {
     const wire::LeaderNotice* notice = leaders.find(group);

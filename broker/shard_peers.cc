@@ -105,7 +105,7 @@ void Shard::on_peer_content(const wire::PeerMessage& message, const std::vector<
     deferred_.push_back({{}, {}, std::nullopt, raft, std::move(own), bytes});
     run_deferred();
   }
-  for (const auto& notice : message.leaders) leaders_.learn(notice);
+  for (const auto& notice : message.leaders) context_.hear_of_leader(notice);
   for (const auto& report : message.replicas) keeper_.on_report(report);
   if (message.catalog_fetch) keeper_.on_fetch(message.from, *message.catalog_fetch);
   if (message.catalog_entries && message.catalog_entries->frames <= frames.size() - used) {

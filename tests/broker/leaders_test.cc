@@ -1,7 +1,11 @@
 // Leaders: the higher term wins, and only the leader itself ends its own term's claim.
+#include "broker/leaders.h"
+
 #include <gtest/gtest.h>
 
-#include "broker/context.h"
+#include <cstring>
+
+#include "tests/broker/broker_one.h"
 
 namespace strandlog::broker {
 namespace {
@@ -49,6 +53,31 @@ TEST(Leaders, HearsOfTheLeaderOfATermItKnewWithoutOne) {
   EXPECT_TRUE(leaders.learn(notice(6, 12, 2)));
 
   EXPECT_EQ(leaders.find(group())->broker, BrokerId{2});
+}
+
+using LeadersOfPeers = BrokerOne;
+
+TEST_F(LeadersOfPeers, OfGroupsThatAreNoneAreForgottenBeforeTheyAreTooMany) {
+  GroupId elsewhere;  // in the catalog, no replica here
+  elsewhere.bytes[15] = 1;
+  create_topic({elsewhere});
+  for (const GroupId& real : {spec_.group, elsewhere}) {
+    context_.hear_of_leader({real, Term{1}, Uid{2}, BrokerId{2}});
+  }
+  wire::LeaderNotice notice{{}, Term{1}, Uid{9}, BrokerId{2}};
+  for (uint32_t n = 0; n < 3 * Leaders::kMostNew; ++n) {
+    std::memcpy(notice.group.bytes.data() + 1, &n, sizeof n);
+    context_.hear_of_leader(notice);
+    ASSERT_LE(leaders_.all().size(), Leaders::kMostNew + 2);
+  }
+  EXPECT_NE(leaders_.find(spec_.group), nullptr);
+  EXPECT_NE(leaders_.find(elsewhere), nullptr);
+}
+
+TEST_F(LeadersOfPeers, IsKnownBeforeTheCatalogHasItsGroup) {
+  context_.hear_of_leader(notice(1, 11, 2));
+
+  EXPECT_NE(leaders_.find(group()), nullptr);
 }
 
 }  // namespace
