@@ -235,14 +235,14 @@ void Shard::tick() {
   keeper_.tick(peers_);
 }
 
-// One that can still write but not read may be elected again: it steps down again.
+// One that can still write but not read may be elected again: act() sees to that.
 void Shard::watch_disk() {
   patience_.look(context_.now, store_.disk_lanes());
   bool over = patience_.is_over(context_.now) && !is_mutant(Mutant::kStuckDiskKeepsLeading);
   bool news = over && !stalled_;
   stalled_ = over;
-  if (over) replicas_.step_down_all();
   if (!news) return;
+  replicas_.step_down_all();
   mark<"broker: a stalled disk gives up leaderships">();
   ++metrics_.counters["disk_stalls_total"];
   LOG(kWarn, "the disk does not answer: giving up leaderships",
@@ -268,6 +268,7 @@ void Shard::act(const ReplicaEvent& event) {
       break;
     case Kind::kLeads:
       ++metrics_.counters["elections_won_total"];
+      if (stalled_) replicas_.step_down_all();  // elected although its disk still does not answer
       announce_leader(event.uid);
       break;
     case Kind::kLostLeadership:
