@@ -8,13 +8,15 @@ constexpr int64_t kTurnUs = 30;  // of processor time, at least
 
 }  // namespace
 
-SimBroker::SimBroker(Schedule& schedule, Network& network, Dice dice, Options options)
+SimBroker::SimBroker(Schedule& schedule, Network& network, Dice dice, Options options,
+                     std::function<void(SimBroker&)> ended)
     : schedule_(schedule),
       network_(network),
       dice_(dice),
       options_(std::move(options)),
       host_(host_of(options_.config.listen)),
-      directory_{{{}, options_.config.id, dice_.uuid<StoreId>()}, {}, {}} {}
+      directory_{{{}, options_.config.id, dice_.uuid<StoreId>()}, {}, {}},
+      on_end_(std::move(ended)) {}
 
 SimBroker::~SimBroker() { end(); }
 
@@ -24,8 +26,10 @@ bool SimBroker::start() {
   paused_ = false;
   ++boot_;
   process_ = std::make_unique<Process>(new_clock(), dice_.fork());
+  process_->errors_before = disk().errors_made_up();
   auto composed = compose(*process_);
   if (!composed.ok()) {
+    disk_failed_ = disk().errors_made_up() > process_->errors_before;
     end();
     directory_.disk.end_process(dice_.next());
     ended_ = composed.error();
@@ -67,12 +71,7 @@ void SimBroker::turn(uint64_t boot) {
   Process& p = *process_;
   p.next_turn = Time{INT64_MAX};
   p.shard->run_once();
-  if (p.shard->failure()) {
-    Error why = *p.shard->failure();
-    kill();
-    ended_ = why;
-    return;
-  }
+  if (p.shard->failure()) return end_by_itself(*p.shard->failure());
   if (p.shard->stopped()) {
     (void)directory_.state.flush().ok();
     return kill();
@@ -89,6 +88,13 @@ void SimBroker::end() {
   process_->disk.reset();
   process_.reset();
   paused_ = false;
+}
+
+void SimBroker::end_by_itself(const Error& why) {
+  ended_ = why;
+  disk_failed_ = disk().errors_made_up() > process_->errors_before;
+  kill();
+  if (on_end_) on_end_(*this);
 }
 
 void SimBroker::kill() {

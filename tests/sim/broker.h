@@ -57,7 +57,9 @@ class SimBroker {
     store::FakeDisk disk;
     store::MemoryStateStore state;
   };
-  SimBroker(Schedule& schedule, Network& network, Dice dice, Options options);
+  /// `ended` is called when a process has ended by itself, with nobody's order: see ended().
+  SimBroker(Schedule& schedule, Network& network, Dice dice, Options options,
+            std::function<void(SimBroker&)> ended = {});
   ~SimBroker();
   SimBroker(const SimBroker&) = delete;
   SimBroker& operator=(const SimBroker&) = delete;
@@ -87,6 +89,8 @@ class SimBroker {
   bool is_paused() const { return paused_; }
   /// Why the last process ended by itself, or did not start.
   const std::optional<Error>& ended() const { return ended_; }
+  /// Whether its disk had made up an error for that process before.
+  bool disk_failed() const { return disk_failed_; }
   const std::string& host() const { return host_; }
   const broker::BrokerConfig& config() const { return options_.config; }
   const StoreId& store_id() const { return directory_.identity.store; }
@@ -109,12 +113,14 @@ class SimBroker {
     std::unique_ptr<store::Store> store;
     std::unique_ptr<broker::Shard> shard;
     Time next_turn{INT64_MAX};
+    uint64_t errors_before = 0;  ///< made up by the disk
   };
   SimClock new_clock() const;
   Result<void> compose(Process& process);
   void wake(Time when);
   void turn(uint64_t boot);
   void end();
+  void end_by_itself(const Error& why);
 
   Schedule& schedule_;
   Network& network_;
@@ -127,6 +133,8 @@ class SimBroker {
   int64_t wall_offset_ms_ = 0;
   bool paused_ = false;
   std::optional<Error> ended_;
+  bool disk_failed_ = false;
+  std::function<void(SimBroker&)> on_end_;
 };
 
 }  // namespace strandlog::sim

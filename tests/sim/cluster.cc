@@ -50,7 +50,8 @@ void SimCluster::add_broker(size_t number, const Options& options) {
   }
   of.drift_ppm = options.clocks_drift ? dice_.between(-20'000, 20'000) : 0;
   of.disk.operation_us = dice_.pick<int64_t>({100, 500, 3'000});
-  brokers_.push_back(std::make_unique<SimBroker>(schedule_, network_, dice_.fork(), std::move(of)));
+  brokers_.push_back(std::make_unique<SimBroker>(schedule_, network_, dice_.fork(), std::move(of),
+                                                 [this](SimBroker& one) { ended_by_itself(one); }));
 }
 
 SimClient& SimCluster::add_client(const client::ProducerConfig& producer) {
@@ -128,12 +129,26 @@ void SimCluster::start_later(SimBroker& broker, int64_t after_us, Dice dice,
     note("start " + broker.host());
     if (broker.start()) return;
     // A disk may fail at a start as well, or be full after a kill that left no spare file (ADR 10).
-    Code why = broker.ended()->code;
-    if (why != Code::kIo && why != Code::kDiskFull) {
-      violated(broker.host() + " did not start: " + broker.ended()->text);
-    }
+    const Error& why = *broker.ended();
+    bool is_full = why.code == Code::kDiskFull && broker.disk().is_limited();
+    note(broker.host() + " did not start" + (is_full ? " on its full disk: " : ": ") + why.text);
+    if (is_full) ++figures_.full_disks_not_started_on;
+    if (!is_full && !broker.disk_failed()) violated(broker.host() + " did not start: " + why.text);
     start_later(broker, dice.between(100'000, 8'000'000), dice, still);
   });
+}
+
+void SimCluster::supervise(Dice dice, std::function<bool()> still) {
+  supervisor_ = [this, dice, still = std::move(still)](SimBroker& broker) mutable {
+    if (still()) start_later(broker, dice.between(100'000, 8'000'000), dice.fork(), still);
+  };
+}
+
+// A running broker is promised to live with whatever its disk does but errors: a full one refuses.
+void SimCluster::ended_by_itself(SimBroker& broker) {
+  note(broker.host() + " ended: " + broker.ended()->text);
+  if (!broker.disk_failed()) violated(broker.host() + " ended: " + broker.ended()->text);
+  if (supervisor_) supervisor_(broker);
 }
 
 // --------------------------------------------------------------------------------------- the end

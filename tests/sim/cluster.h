@@ -59,6 +59,9 @@ class SimCluster {
   void create_topic(const std::string& name, SimTopic topic);
   /// The same command again, later, and again until it starts; `still` false: not any more.
   void start_later(SimBroker& broker, int64_t after_us, Dice dice, std::function<bool()> still);
+  /// From now on, as long as `still`, a broker that ends by itself is started again later, as a
+  /// supervisor does.
+  void supervise(Dice dice, std::function<bool()> still);
 
   // ---- what must hold
   /// I18: what is acknowledged survives the loss of power of all brokers at this very moment.
@@ -97,6 +100,7 @@ class SimCluster {
     uint64_t votes_checked = 0;     ///< those whose durable image was looked at
     uint64_t replicas_compared = 0;
     uint64_t resources_checked = 0;  ///< answers to StatusRequest
+    uint64_t full_disks_not_started_on = 0;
   };
   const Figures& figures() const { return figures_; }
   const Machines& catalogs() const { return catalogs_; }
@@ -105,6 +109,7 @@ class SimCluster {
   static constexpr const char* kCatalog = "catalog";  ///< in a StateStore
 
   void add_broker(size_t number, const Options& options);
+  void ended_by_itself(SimBroker& broker);
   using Holders = std::map<size_t, Uid>;  ///< broker number → replica
   /// By what lies on the disks: of what was not deleted, and the catalog.
   std::map<GroupId, Holders> holders_of_groups();
@@ -135,6 +140,7 @@ class SimCluster {
   std::map<std::string, SimTopic> topics_;
   std::vector<std::string> violations_;
   Figures figures_;
+  std::function<void(SimBroker&)> supervisor_;
   bool trace_ = false;
 };
 

@@ -315,13 +315,13 @@ bool Injector::fail_disk(SimBroker& one, Dice& dice) {
   } else {
     disk.fail(step, nth, folder);
   }
-  await_failure(one, disk.figures().failures, kFailureLooks, dice);
+  await_failure(one, disk.errors_made_up(), kFailureLooks, dice);
   return false;
 }
 
 void Injector::await_failure(SimBroker& one, uint64_t failures, int looks, Dice dice) {
   later(kFailureLookUs, [this, &one, failures, looks, dice]() mutable {
-    if (one.disk().figures().failures > failures) {
+    if (one.disk().errors_made_up() > failures) {
       cluster_.note("a step of the disk of " + one.host() + " failed");
       ++counts_[Fault::kDiskError];
       return down_for_a_while(one, dice);

@@ -67,6 +67,7 @@ class Life {
 
   void use_and_abuse() {
     workload_.emplace(cluster_, plan_);
+    cluster_.supervise(Dice(plan_.seed + 2), [looking = looking_] { return *looking; });
     injector_.begin(plan_.strikes);
     schedule_look();
     workload_->run();

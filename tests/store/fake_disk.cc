@@ -162,6 +162,7 @@ Result<uint64_t> FakeDisk::read_from(const Open& open, uint64_t position, Mutabl
   const File& file = files_.at(open.file);
   auto bad = file.bad_sectors.lower_bound(position / kSector);
   if (bad != file.bad_sectors.end() && *bad * kSector < position + into.size()) {
+    ++errors_made_up_;
     return Error{Code::kIo, "read " + at(open.path, *bad * kSector) + ": medium error"};
   }
   return file.now.read(position, into);
@@ -237,7 +238,7 @@ void FakeDisk::make_durable(File& file) {
 bool FakeDisk::fails(Step step, const std::string& path) {
   Failing& failing = failing_.at(static_cast<size_t>(step));
   if (failing.left == 0 || !path.starts_with(failing.under) || --failing.left > 0) return false;
-  ++figures_.failures;
+  ++errors_made_up_;
   return true;
 }
 

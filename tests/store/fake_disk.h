@@ -111,6 +111,9 @@ class FakeDisk : public Disk {
   void leave_free(uint64_t bytes) { capacity_ = used_bytes() + bytes; }
   /// Reads touching a sector of [begin, end) fail with kIo until the sector is written again.
   void add_read_error(const std::string& path, uint64_t begin, uint64_t end);
+  /// How often one of these failed an operation; a full disk is none of them.
+  uint64_t errors_made_up() const { return errors_made_up_; }
+  bool is_limited() const { return capacity_ != kAmple; }
 
   // ---- looking and damaging; the file must exist
   std::vector<std::string> files() const;  ///< all paths, sorted
@@ -124,7 +127,6 @@ class FakeDisk : public Disk {
 
   struct Figures {
     uint64_t writes = 0, flushes = 0, reads = 0, bytes_written = 0;
-    uint64_t failures = 0;  ///< by fail()
   };
   const Figures& figures() const { return figures_; }
 
@@ -210,6 +212,7 @@ class FakeDisk : public Disk {
   };
   std::array<Failing, kSteps> failing_;
   bool flush_forgets_ = false;
+  uint64_t errors_made_up_ = 0;
   mutable std::optional<uint64_t> used_;  ///< bytes of all files that have names; none: count again
   uint64_t capacity_ = kAmple;
   Figures figures_;

@@ -227,7 +227,7 @@ TEST(FakeDisk, FailsWritesFlushesAllocationsAndNamesUnderAFolderAlone) {
       EXPECT_EQ(disk.flush_directory(folder).ok(), !failed) << folder;
     }
   }
-  EXPECT_EQ(disk.figures().failures, 4u);
+  EXPECT_EQ(disk.errors_made_up(), 4u);
 }
 
 TEST(FakeDisk, KeepsForgottenWhatAFlushForgotUntilItIsWrittenAgain) {
