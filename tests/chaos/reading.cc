@@ -39,12 +39,20 @@ class Run {
       : load_(load), consumer_(consumer), history_(history), final_(final) {}
 
   // While brokers are away this may have to be tried again.
-  client::Result<void> begin(Position position) {
+  client::Result<void> begin(bool from_start) {
     std::map<TopicPartition, Position> positions;
-    for (const TopicPartition& where : all_of(load_)) positions[where] = position;
+    for (const TopicPartition& where : all_of(load_)) {
+      positions[where] = from_start ? Position::start() : Position::end();
+    }
     auto assigned = consumer_.assign(positions);
     if (!assigned.ok()) return assigned;
-    for (const auto& [where, at] : positions) history_.begin_run(where.partition, final_);
+    for (const auto& [where, at] : positions) {
+      if (final_) {
+        history_.begin_final(where.partition);
+      } else {
+        history_.begin_run(where.partition, from_start);
+      }
+    }
     return {};
   }
 
@@ -99,11 +107,11 @@ Result<void> follow(const Load& load, uint32_t number, bool anew) {
   auto consumer = connected->consumer({});
   if (!consumer.ok()) return error_of(consumer.error());
   Run run(load, *consumer, history, false);
-  persist(load, [&] { return run.begin(Position::start()); });
+  persist(load, [&] { return run.begin(true); });
   auto began = Steady::now();
   while (!load.stop) {
     if (anew && Steady::now() - began > kRunLasts) {
-      persist(load, [&] { return run.begin(Position::end()); });
+      persist(load, [&] { return run.begin(false); });
       began = Steady::now();
     }
     auto came = run.poll();
@@ -139,7 +147,7 @@ Result<void> read_everything(const Load& load) {
   auto ends = insist([&] { return consumer->ends(all_of(load)); });
   if (!ends.ok()) return error_of(ends.error());
   Run run(load, *consumer, history, true);
-  auto begun = insist([&] { return run.begin(Position::start()); });
+  auto begun = insist([&] { return run.begin(true); });
   if (!begun.ok()) return error_of(begun.error());
   for (const auto& [where, range] : *ends) {
     auto give_up = Steady::now() + kPatience;

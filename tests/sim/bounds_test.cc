@@ -94,7 +94,7 @@ TEST_F(Bounds, AReadIsTakenThatAsksForMoreThanMayWaitForTheDisk) {
   ASSERT_TRUE(all_acknowledged());
   client_->consume({{"t", 0}});
   EXPECT_TRUE(cluster.wait_for(kWaitMs, [&] {
-    return cluster.history().runs.at({"t", 0}).back().size() == kRecords;
+    return cluster.history().runs.at({"t", 0}).back().seen.size() == kRecords;
   }));
 }
 
@@ -110,7 +110,7 @@ TEST_F(Bounds, FewFetchesThatMayWaitAreSharedByAllClients) {
   auto all_read = [&] {
     const auto& runs = cluster.history().runs.at({"t", 0});
     return std::all_of(runs.begin(), runs.end(),
-                       [](const sim::Run& run) { return run.size() == kRecords; });
+                       [](const sim::Run& run) { return run.seen.size() == kRecords; });
   };
   EXPECT_TRUE(cluster.wait_for(kWaitMs, all_read));
 }

@@ -69,6 +69,12 @@ void SimClient::turn() {
   wake_at(std::max(next, Time{schedule_.now().us + kTurnUs}));
 }
 
+// Asks anew for what was missing once, as producers and consumers do for whoever uses them.
+void SimClient::find(const std::string& topic) {
+  if (!core_.router().is_missing(topic)) return;
+  core_.router().lookup(clock_.now(), topic, clock_.now().plus_ms(kAskTimeoutMs), [](auto) {});
+}
+
 bool SimClient::produce(const Place& where, uint32_t partitions, size_t bytes) {
   client::Record record;
   record.topic = where.topic;
@@ -83,6 +89,7 @@ bool SimClient::produce(const Place& where, uint32_t partitions, size_t bytes) {
     if (ack.ok()) sent.offset = ack->offset;
     if (!ack.ok()) sent.written = ack.error().written;
   };
+  find(where.topic);
   accumulator_.set_partitions(where.topic, partitions);
   client::Error refusal;
   auto verdict = accumulator_.append(clock_.now(), clock_.wall_ms(), record, done, refusal);
@@ -92,7 +99,7 @@ bool SimClient::produce(const Place& where, uint32_t partitions, size_t bytes) {
     return false;
   }
   sent.client = number_;
-  sent.where = where;
+  sent.where = {history_.incarnations.now(where.topic), where.partition};
   sent.value = brief(*record.value);
   sent.acks = producer_config_.acks;
   sent.invoked = schedule_.now();
@@ -112,39 +119,65 @@ void SimClient::consume(const std::vector<Place>& places) {
   }
   std::map<Place, client::StartAt> starts;
   for (const Place& where : places) {
+    find(where.topic);
     starts[where] = {0, generation_};
-    positions_[where] = 0;
-    auto& runs = history_.runs[where];
-    runs_[where] = runs.size();
-    runs.emplace_back();
+    begin_run(where, history_.incarnations.now(where.topic), true);
   }
   consumer_->assign(starts);
   wake();
+}
+
+void SimClient::begin_run(const Place& where, const std::string& incarnation, bool from_start) {
+  Place there{incarnation, where.partition};
+  auto& runs = history_.runs[there];
+  reading_[where] = {there, runs.size(), from_start ? 0 : reading_[where].position};
+  runs.push_back({{}, from_start});
+}
+
+const Run& SimClient::run_of(const Place& where) const {
+  const Reading& now = reading_.at(where);
+  return history_.runs.at(now.where)[now.run];
+}
+
+// It was fetched from a route that the router may have given up since.
+Run* SimClient::run_for(const Place& where, const GroupId& group) {
+  const client::TopicRoute* route = core_.router().topic(where.topic);
+  auto partition = static_cast<size_t>(where.partition);
+  if (route && partition < route->partitions.size()) {
+    topics_[route->partitions[partition].group] = history_.incarnations.of(route->id.text());
+  }
+  const std::string& topic = topics_[group];
+  if (topic.empty()) return nullptr;
+  if (reading_[where].where.topic != topic) begin_run(where, topic, false);
+  const Reading& now = reading_[where];
+  return &history_.runs[now.where][now.run];
 }
 
 void SimClient::deliver(client::FetchedRun run) {
   fetched_.push_back({run.where, run.generation, run.group, {}, run.bytes});
   if (run.generation != generation_) return;
   Place where = run.where;
-  Run& into = history_.runs[where][runs_[where]];
+  Run* into = run_for(where, run.group);
+  int64_t& position = reading_[where].position;
   client::RunReader reader(std::move(run), 64u << 20);
   while (!reader.finished()) {
     client::Polled polled;
-    int64_t before = positions_[where];
-    reader.read(1000, positions_[where], polled);
+    int64_t before = position;
+    reader.read(1000, position, polled);
     for (client::ConsumedRecord& record : polled.records) {
-      into.push_back({record.offset, brief(record.value.value_or("")), true});
+      if (into) into->seen.push_back({record.offset, brief(record.value.value_or("")), true});
     }
     for (const client::ConsumerEvent& event : polled.events) {
-      into.push_back({event.offset, "an event: " + event.error.text, false});
+      if (into) into->seen.push_back({event.offset, "an event: " + event.error.text, false});
     }
-    if (polled.records.empty() && polled.events.empty() && before == positions_[where]) break;
+    if (polled.records.empty() && polled.events.empty() && before == position) break;
   }
 }
 
 void SimClient::trouble(client::FetchTrouble trouble) {
   if (trouble.generation != generation_) return;
-  Run& into = history_.runs[trouble.where][runs_[trouble.where]];
+  const Reading& now = reading_[trouble.where];
+  Log& into = history_.runs[now.where][now.run].seen;
   into.push_back({trouble.offset, "trouble: " + trouble.error.text, false});
 }
 
@@ -154,10 +187,12 @@ void SimClient::ask_end(const Place& where, const std::string& address) {
   wire::ListOffsetsRequest request;
   request.items.push_back({route->id, static_cast<uint32_t>(where.partition)});
   Time invoked = schedule_.now();
-  ask(address, std::move(request), [this, where, invoked](const wire::Answer& answer) {
+  Place there{history_.incarnations.of(route->id.text()), where.partition};
+  if (there.topic.empty()) return;
+  ask(address, std::move(request), [this, there, invoked](const wire::Answer& answer) {
     for (const auto& item : std::get<wire::ListOffsetsAnswer>(answer.body).items) {
       if (item.error) continue;
-      history_.ends.push_back({where, invoked, static_cast<int64_t>(item.end.value)});
+      history_.ends.push_back({there, invoked, static_cast<int64_t>(item.end.value)});
     }
   });
 }

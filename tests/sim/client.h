@@ -37,6 +37,8 @@ class SimClient : public client::FetchSink {
   void ask(const std::string& address, wire::RequestBody body,
            std::function<void(const wire::Answer&)> then);
 
+  /// The run of the last consume().
+  const Run& run_of(const Place& where) const;
   uint64_t open_sends() const { return open_sends_; }
   const std::string& host() const { return host_; }
   client::Core& core() { return core_; }
@@ -52,6 +54,11 @@ class SimClient : public client::FetchSink {
  private:
   void wake_at(Time when);
   void turn();
+  void find(const std::string& topic);
+  /// The run that what a consumer is given of this group belongs to; a new one when its topic is
+  /// another than before. None: the topic was made anew twice before anything of it came.
+  Run* run_for(const Place& where, const GroupId& group);
+  void begin_run(const Place& where, const std::string& incarnation, bool from_start);
 
   Schedule& schedule_;
   Dice dice_;
@@ -66,8 +73,13 @@ class SimClient : public client::FetchSink {
   std::unique_ptr<client::ProducerCore> producer_;
   std::unique_ptr<client::ConsumerCore> consumer_;
   uint64_t generation_ = 0;
-  std::map<Place, size_t> runs_;  ///< the place of its run in the history
-  std::map<Place, int64_t> positions_;
+  struct Reading {
+    Place where;     ///< in the history
+    size_t run = 0;  ///< its place there
+    int64_t position = 0;
+  };
+  std::map<Place, Reading> reading_;
+  std::map<GroupId, std::string> topics_;  ///< as the history calls them
   std::vector<client::FetchedRun> fetched_;
   uint64_t next_value_ = 0;
   uint64_t open_sends_ = 0;

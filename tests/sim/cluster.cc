@@ -119,7 +119,8 @@ void SimCluster::create_topic(const std::string& name, SimTopic topic) {
   spec.replication = topic.replication;
   auto made = admin().create_topic(spec);
   if (!made.ok()) return violated("creating " + name + " failed: " + made.error().text);
-  topics_[name] = topic;
+  topic.id = made->id;
+  add_topic(name, topic);
 }
 
 void SimCluster::start_later(SimBroker& broker, int64_t after_us, Dice dice,
@@ -182,10 +183,14 @@ void SimCluster::heal() {
 std::vector<Place> SimCluster::places_to_read() const {
   std::vector<Place> out;
   for (const auto& [name, topic] : topics_) {
-    if (history_.deleted.contains(name)) continue;
+    if (topic.is_doubtful) continue;
     for (uint32_t p = 0; p < topic.partitions; ++p) out.push_back({name, static_cast<int32_t>(p)});
   }
   return out;
+}
+
+Place SimCluster::in_history(const Place& where) const {
+  return {history_.incarnations.now(where.topic), where.partition};
 }
 
 // What clients gave up may still arrive and be committed: until nothing comes any more.
@@ -194,7 +199,7 @@ void SimCluster::read_everything() {
   operator_->consume(places);
   auto count = [&] {
     size_t records = 0;
-    for (const Place& where : places) records += history_.runs.at(where).back().size();
+    for (const Place& where : places) records += operator_->run_of(where).seen.size();
     return records;
   };
   for (size_t before = SIZE_MAX; before != count() && violations_.empty();) {
@@ -202,13 +207,15 @@ void SimCluster::read_everything() {
     read_to_ends(places);
     run_ms(kStillMs);
   }
-  for (const Place& where : places) history_.final[where] = history_.runs.at(where).back();
+  for (const Place& where : places) {
+    history_.final[in_history(where)] = operator_->run_of(where).seen;
+  }
 }
 
 void SimCluster::read_to_ends(const std::vector<Place>& places) {
   auto ends = client::look_up_ends(port_, places, kHealMs);
   if (!ends.ok()) return violated("I24: no ends after everything was healed: " + ends.error().text);
-  auto run_of = [&](const Place& where) -> const Run& { return history_.runs.at(where).back(); };
+  auto run_of = [&](const Place& where) -> const Log& { return operator_->run_of(where).seen; };
   auto is_read = [&](const Place& where) {
     return run_of(where).size() >= static_cast<size_t>(ends->at(where).end);
   };

@@ -17,6 +17,8 @@ namespace strandlog::sim {
 struct SimTopic {
   uint32_t partitions = 1;
   uint32_t replication = 1;
+  std::string id{};          ///< as the catalog gave it
+  bool is_doubtful = false;  ///< its deletion was asked for, and nobody said that it is done
 };
 
 /// The same seed and the same calls give the same events, on every machine. One thread. Brokers and
@@ -57,6 +59,10 @@ class SimCluster {
   /// registered.
   void come_to_life();
   void create_topic(const std::string& name, SimTopic topic);
+  /// It was created, under this id: from now on what is promised of it is expected.
+  void add_topic(const std::string& name, const SimTopic& topic);
+  /// Nothing is expected of it any more, until settle_deletions(); not of topics() when it is gone.
+  void delete_topic(const std::string& name);
   /// The same command again, later, and again until it starts; `still` false: not any more.
   void start_later(SimBroker& broker, int64_t after_us, Dice dice, std::function<bool()> still);
   /// From now on, as long as `still`, a broker that ends by itself is started again later, as a
@@ -78,6 +84,9 @@ class SimCluster {
   void cut_off_a_follower(Dice dice);
   /// Reads all topics that were not deleted, from start to end, into history().final.
   void read_everything();
+  /// I24: what was asked to be deleted is nowhere in the end; or it is there as if nobody had
+  /// asked.
+  void settle_deletions();
   /// I15, I21, I24: the replicas of a partition end up with the same entries, byte for byte, whose
   /// times do not decrease.
   void compare_replicas();
@@ -100,6 +109,7 @@ class SimCluster {
     uint64_t votes_checked = 0;     ///< those whose durable image was looked at
     uint64_t replicas_compared = 0;
     uint64_t resources_checked = 0;  ///< answers to StatusRequest
+    uint64_t deletions_checked = 0;  ///< topics that are nowhere in the end
     uint64_t full_disks_not_started_on = 0;
   };
   const Figures& figures() const { return figures_; }
@@ -124,7 +134,12 @@ class SimCluster {
   bool all_catalogs_equal() const;
   void ask_what_it_uses(const SimBroker& broker);
   bool is_watched(const store::ReplicaSpec& replica, store::Life life) const;
+  /// Of topics that are certainly there.
+  const SimTopic* topic_of(const TopicId& id) const;
+  /// Who holds a replica of a topic that is gone.
+  std::optional<std::string> holder_of_deleted() const;
   std::vector<Place> places_to_read() const;
+  Place in_history(const Place& where) const;
   void read_to_ends(const std::vector<Place>& places);
 
   Dice dice_;
@@ -138,6 +153,7 @@ class SimCluster {
   SimPort port_;
   std::vector<std::unique_ptr<SimClient>> clients_;
   std::map<std::string, SimTopic> topics_;
+  std::map<std::string, std::string> gone_;  ///< id → name, of topics whose deletion was confirmed
   std::vector<std::string> violations_;
   Figures figures_;
   std::function<void(SimBroker&)> supervisor_;

@@ -17,9 +17,10 @@ constexpr const char* kStoresNote = "stores";
 }  // namespace
 
 void SimCluster::check_durable(const Promise& promise) {
+  const SimTopic* topic = topic_of(promise.where.topic);
+  if (!topic) return;
   ++figures_.promises_checked;
   std::map<Print, size_t> holders;
-  std::string topic;
   for (const auto& broker : brokers_) {
     store::FakeDisk image = broker->disk();
     image.lose_unflushed();
@@ -29,23 +30,18 @@ void SimCluster::check_durable(const Promise& promise) {
                    one.replica.partition == promise.where.partition &&
                    header.kind == EntryKind::kData && header.base_offset <= promise.offset &&
                    promise.offset < header.next_offset();
-      if (!is_it) return;
-      topic = one.replica.topic_name;
-      ++holders[print_of(one.entry)];
+      if (is_it) ++holders[print_of(one.entry)];
     });
     if (!seen.ok()) violated(broker->host() + " cannot be inspected: " + seen.error().text);
   }
   size_t most = 0;
   for (const auto& [print, count] : holders) most = std::max(most, count);
-  auto known = topics_.find(topic);
-  if (!topic.empty() && (known == topics_.end() || history_.deleted.contains(topic))) return;
-  size_t replicas = topic.empty() ? 1 : known->second.replication;
-  size_t needed = promise.acks == 1 ? 1 : replicas / 2 + 1;
+  size_t needed = promise.acks == 1 ? 1 : topic->replication / 2 + 1;
   if (most >= needed) return;
   violated("I18: offset " + std::to_string(promise.offset.value) + " of " +
-           (topic.empty() ? "a topic nobody holds" : topic) + "/" +
-           std::to_string(promise.where.partition) + " was acknowledged while " +
-           std::to_string(most) + " of " + std::to_string(needed) + " disks held it for good");
+           history_.incarnations.of(topic->id) + "/" + std::to_string(promise.where.partition) +
+           " was acknowledged while " + std::to_string(most) + " of " + std::to_string(needed) +
+           " disks held it for good");
 }
 
 void SimCluster::check_vote(const VoteSeen& seen) {
@@ -70,28 +66,26 @@ void SimCluster::check_vote(const VoteSeen& seen) {
 }
 
 bool SimCluster::is_watched(const store::ReplicaSpec& replica, store::Life life) const {
-  const std::string& topic = replica.topic_name;
-  return life == store::Life::kLive && topics_.contains(topic) && !history_.deleted.contains(topic);
+  return life == store::Life::kLive && topic_of(replica.topic) != nullptr;
 }
 
 bool SimCluster::all_replicas_equal() const {
-  std::map<GroupId, std::pair<std::string, std::multiset<Index>>> ends;
+  std::map<GroupId, std::pair<const SimTopic*, std::multiset<Index>>> ends;
   for (const auto& broker : brokers_) {
     for (const auto& [uid, replica] : broker->store().replicas()) {
       if (!is_watched(replica.spec, replica.life)) continue;
       auto& [topic, durable] = ends[replica.spec.group];
-      topic = replica.spec.topic_name;
+      topic = topic_of(replica.spec.topic);
       durable.insert(replica.durable);
     }
   }
   size_t groups = 0;
   for (const auto& [name, topic] : topics_) {
-    if (!history_.deleted.contains(name)) groups += topic.partitions;
+    groups += topic.is_doubtful ? 0 : topic.partitions;
   }
   return ends.size() == groups && std::all_of(ends.begin(), ends.end(), [&](const auto& group) {
            const auto& [topic, durable] = group.second;
-           return durable.size() == topics_.at(topic).replication &&
-                  *durable.begin() == *durable.rbegin();
+           return durable.size() == topic->replication && *durable.begin() == *durable.rbegin();
          });
 }
 
@@ -103,7 +97,7 @@ void SimCluster::compare_replicas() {
     store::FakeDisk image = broker->disk();
     image.end_process(0);
     auto seen = store::inspect(image, broker->store_id(), [&](const auto& one) {
-      if (!history_.deleted.contains(one.replica.topic_name)) logs.saw(broker->host(), one);
+      if (!gone_.contains(one.replica.topic.text())) logs.saw(broker->host(), one);
     });
     if (!seen.ok()) return violated(broker->host() + " cannot be inspected: " + seen.error().text);
     for (const auto& damage : seen->damage) {

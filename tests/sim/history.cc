@@ -25,7 +25,8 @@ class Checker {
     for (const auto& [where, runs] : history_.runs) {
       bool deleted = history_.deleted.contains(where.topic);
       for (const Run& run : runs) {
-        deleted ? check_sent_there(where, run) : check_run(where, run);
+        check_dense(where, run);
+        deleted ? check_seen_of_deleted(where, run.seen) : check_seen(where, run.seen);
       }
     }
     return std::move(judgement_);
@@ -54,15 +55,33 @@ class Checker {
     return name(where) + " offset " + std::to_string(offset);
   }
 
+  // Nothing that came later was promised, nor that it was not done.
+  bool is_before_deletion(const std::string& topic, Time when) const {
+    auto deleted = history_.deleted.find(topic);
+    return deleted == history_.deleted.end() || when < deleted->second;
+  }
+  bool was_sent_there(const Sent& sent, const Place& where) const {
+    if (sent.where == where) return true;
+    auto is_later = [&] {
+      auto name_of = [](const std::string& topic) { return topic.substr(0, topic.find('#')); };
+      return history_.deleted.contains(sent.where.topic) &&
+             sent.where.partition == where.partition &&
+             name_of(sent.where.topic) == name_of(where.topic);
+    };
+    bool was_open =
+        sent.outcome == Outcome::kOpen || !is_before_deletion(sent.where.topic, sent.completed);
+    return was_open && is_later();
+  }
+
   // I5 dense offsets, I6 nothing that was refused; remembers where each value is.
-  void look_at_final(const Place& where, const Run& run) {
+  void look_at_final(const Place& where, const Log& log) {
     int64_t next = 0;
-    for (const Seen& seen : run) {
+    for (const Seen& seen : log) {
       if (seen.offset != next)
         violated("I5", at(where, seen.offset) + " follows " + std::to_string(next - 1));
       next = seen.offset + 1;
       auto value = values_.find(seen.value);
-      if (value == values_.end() || value->second.sent->where != where) {
+      if (value == values_.end() || !was_sent_there(*value->second.sent, where)) {
         violated("I6", at(where, seen.offset) + " holds " + quoted(seen.value) +
                            ", which nobody sent there");
         continue;
@@ -81,8 +100,12 @@ class Checker {
     std::map<Place, std::vector<const Sent*>> by_place;
     for (const Sent& s : history_.sent) {
       bool promised = s.outcome == Outcome::kAcked && s.acks == client::Acks::kAll;
-      if (!promised || history_.deleted.contains(s.where.topic)) continue;
+      if (!promised || !is_before_deletion(s.where.topic, s.completed)) continue;
       by_place[s.where].push_back(&s);
+      if (history_.deleted.contains(s.where.topic)) {
+        check_alone(s.where, {s.offset, s.value}, "was acknowledged");
+        continue;
+      }
       auto final = history_.final.find(s.where);
       bool there = final != history_.final.end() && s.offset >= 0 &&
                    static_cast<size_t>(s.offset) < final->second.size() &&
@@ -109,7 +132,7 @@ class Checker {
       passed[where] = {0, -1};
     }
     for (const EndSeen& seen : ends) {
-      if (history_.deleted.contains(seen.where.topic)) continue;
+      if (!is_before_deletion(seen.where.topic, seen.invoked)) continue;
       auto [done, highest] = passed.try_emplace(seen.where, 0, -1).first->second;
       const auto& acked = acked_by_place[seen.where];
       for (; done < acked.size() && acked[done]->completed < seen.invoked; ++done) {
@@ -118,6 +141,7 @@ class Checker {
       passed[seen.where] = {done, highest};
       auto final = history_.final.find(seen.where);
       auto size = final == history_.final.end() ? 0 : static_cast<int64_t>(final->second.size());
+      if (history_.deleted.contains(seen.where.topic)) size = seen.end;  // it is not known
       if (seen.end > highest && seen.end <= size) continue;
       violated("I7", "the end of " + name(seen.where) + " was said to be " +
                          std::to_string(seen.end) + ", after offset " + std::to_string(highest) +
@@ -176,15 +200,21 @@ class Checker {
     }
   }
 
-  // I4 one value per offset; I6 only what was committed; I8 without a gap.
-  void check_run(const Place& where, const Run& run) {
-    auto final = history_.final.find(where);
-    int64_t next = run.empty() ? 0 : run.front().offset;
-    for (const Seen& seen : run) {
+  // I8: from where it was to begin, without a gap.
+  void check_dense(const Place& where, const Run& run) {
+    int64_t next = run.from_start || run.seen.empty() ? 0 : run.seen.front().offset;
+    for (const Seen& seen : run.seen) {
       if (seen.offset != next) {
         violated("I8", at(where, seen.offset) + " was delivered after " + std::to_string(next - 1));
       }
       next = seen.offset + 1;
+    }
+  }
+
+  // I4 one value per offset; I6 only what was committed.
+  void check_seen(const Place& where, const Log& log) {
+    auto final = history_.final.find(where);
+    for (const Seen& seen : log) {
       bool same = final != history_.final.end() && seen.offset >= 0 &&
                   static_cast<size_t>(seen.offset) < final->second.size() &&
                   final->second[static_cast<size_t>(seen.offset)].value == seen.value;
@@ -195,19 +225,29 @@ class Checker {
     }
   }
 
-  // I6 of a topic that is gone: its readers were given nothing that was not sent there.
-  void check_sent_there(const Place& where, const Run& run) {
-    for (const Seen& seen : run) {
+  // The same of a topic that is gone: beside what others were told of it.
+  void check_seen_of_deleted(const Place& where, const Log& log) {
+    for (const Seen& seen : log) {
+      if (!seen.record) continue;  // it may say that the topic is gone
+      check_alone(where, seen, "was read");
       auto value = values_.find(seen.value);
-      bool was_sent = value != values_.end() && value->second.sent->where == where;
-      if (was_sent || !seen.record) continue;
+      if (value != values_.end() && was_sent_there(*value->second.sent, where)) continue;
       violated("I6", at(where, seen.offset) + " was read as " + quoted(seen.value) +
                          ", which nobody sent there");
     }
   }
 
+  // I4: that nothing else was told to be at its offset.
+  void check_alone(const Place& where, const Seen& seen, const char* how) {
+    std::string_view other = told_[where].try_emplace(seen.offset, seen.value).first->second;
+    if (other == seen.value) return;
+    violated("I4", at(where, seen.offset) + " " + how + " as " + quoted(seen.value) + " and as " +
+                       quoted(std::string(other)));
+  }
+
   const History& history_;
   std::unordered_map<std::string_view, Value> values_;
+  std::map<Place, std::map<int64_t, std::string>> told_;  // of topics that are gone
   Judgement judgement_;
 };
 

@@ -4,12 +4,12 @@
 #include <cstdint>
 #include <deque>
 #include <map>
-#include <set>
 #include <string>
 #include <vector>
 
 #include "base/env.h"
 #include "strandlog/producer.h"
+#include "tests/sim/incarnations.h"
 
 namespace strandlog::sim {
 
@@ -18,7 +18,7 @@ using Place = client::TopicPartition;
 /// A record that a producer accepted.
 struct Sent {
   uint32_t client = 0;
-  Place where;
+  Place where;        ///< its topic as it was when the record was accepted
   std::string value;  ///< never used twice
   client::Acks acks = client::Acks::kAll;
   Time invoked;
@@ -42,18 +42,26 @@ struct EndSeen {
   int64_t end = 0;
 };
 
-/// One read of a partition from its start by one consumer, in order of delivery.
-using Run = std::vector<Seen>;
+/// Without a gap, when all is well.
+using Log = std::vector<Seen>;
+
+/// One read of a partition by one consumer, in order of delivery.
+struct Run {
+  Log seen;
+  bool from_start = true;  ///< false: from wherever the first one is
+};
 
 struct History {
   std::deque<Sent> sent;                             ///< in order of invocation; stays in place
   std::map<Place, std::vector<Run>> runs;            ///< while faults came and went
   std::vector<EndSeen> ends;                         ///< in order of answers
-  std::map<Place, Run> final;                        ///< after everything was healed
+  std::map<Place, Log> final;                        ///< after everything was healed
   std::map<uint32_t, uint64_t> possible_duplicates;  ///< by client, as its producer counts them
-  /// Topics whose deletion was asked for. Nothing is promised of their records any more, but that
-  /// nobody is given one that was not sent there.
-  std::set<std::string> deleted;
+  Incarnations incarnations;  ///< whose names are the topics of all places above
+  /// Topics that are gone in the end, with when their deletion was asked for. Nothing is kept of
+  /// what was told of them before, and nothing that they gave away may contradict it. What was on
+  /// its way to one then may be in a later one of the same name.
+  std::map<std::string, Time> deleted;
 };
 
 struct Judgement {

@@ -52,9 +52,9 @@ Figures figures_of(const History& history) {
     figures.possible_duplicates += count;
   }
   for (const auto& [where, runs] : history.runs) {
-    for (const Run& run : runs) figures.seen += run.size();
+    for (const Run& run : runs) figures.seen += run.seen.size();
   }
-  for (const auto& [where, run] : history.final) figures.final += run.size();
+  for (const auto& [where, log] : history.final) figures.final += log.size();
   figures.ends = history.ends.size();
   return figures;
 }

@@ -14,6 +14,7 @@ namespace strandlog::sim {
 namespace {
 
 constexpr std::array<std::string_view, 3> kWritten = {"no", "maybe", "yes"};
+constexpr std::array<std::string_view, 2> kBegins = {"start", "anywhere"};
 
 Error io(const std::string& what, const std::string& path) {
   return {Code::kIo, what + " " + path + ": " + std::strerror(errno)};
@@ -56,7 +57,7 @@ class Line {
 class Reader {
  public:
   explicit Reader(History& into) : history_(into) {}
-  void begin_file() { runs_.clear(); }
+  void begin_file() { finals_.clear(); }
   bool take(Line line) {
     static constexpr std::array<std::string_view, 6> kKinds = {"sent", "run", "final",
                                                                "seen", "end", "twice"};
@@ -65,10 +66,10 @@ class Reader {
         take_sent(line);
         break;
       case 1:
-        begin_run(line, false);
+        begin_run(line);
         break;
       case 2:
-        begin_run(line, true);
+        begin_final(line);
         break;
       case 3:
         take_seen(line);
@@ -106,25 +107,29 @@ class Reader {
       sent.written = static_cast<client::Written>(line.one_of(kWritten));
     }
   }
-  void begin_run(Line& line, bool final) {
+  void begin_run(Line& line) {
+    Place where = place(line);
+    history_.runs[where].push_back({{}, line.one_of(kBegins) == 0});
+    finals_[where] = nullptr;
+  }
+  void begin_final(Line& line) {
     Place where = place(line);
     // Two final reads would hide each other.
-    if (final) good_ = good_ && history_.final.count(where) == 0;
-    if (!final) history_.runs[where].emplace_back();
-    runs_[where] = final ? &history_.final[where] : nullptr;
+    good_ = good_ && history_.final.count(where) == 0;
+    finals_[where] = &history_.final[where];
   }
   void take_seen(Line& line) {
     Place where = place(line);
     auto offset = line.number<int64_t>();
-    auto run = runs_.find(where);
-    good_ = good_ && run != runs_.end();
+    auto final = finals_.find(where);
+    good_ = good_ && final != finals_.end();
     if (!good_) return;
-    Run& into = run->second ? *run->second : history_.runs[where].back();
+    Log& into = final->second ? *final->second : history_.runs[where].back().seen;
     into.push_back({offset, std::string(line.word()), true});
   }
 
   History& history_;
-  std::map<Place, Run*> runs_;  // none: the last of the partition's runs, which may move
+  std::map<Place, Log*> finals_;  // none: the last of the partition's runs, which may move
   bool good_ = true;
 };
 
@@ -168,8 +173,12 @@ void HistoryWriter::sent(const Sent& sent) {
   }
 }
 
-void HistoryWriter::begin_run(int32_t partition, bool final) {
-  std::fprintf(file_.get(), "%s %" PRId32 "\n", final ? "final" : "run", partition);
+void HistoryWriter::begin_run(int32_t partition, bool from_start) {
+  std::fprintf(file_.get(), "run %" PRId32 " %s\n", partition, kBegins[from_start ? 0 : 1].data());
+}
+
+void HistoryWriter::begin_final(int32_t partition) {
+  std::fprintf(file_.get(), "final %" PRId32 "\n", partition);
 }
 
 void HistoryWriter::seen(int32_t partition, const Seen& seen) {

@@ -18,8 +18,8 @@ namespace strandlog::sim {
 ///     sent CLIENT PARTITION VALUE ACKS INVOKED open
 ///     sent CLIENT PARTITION VALUE ACKS INVOKED acked COMPLETED OFFSET
 ///     sent CLIENT PARTITION VALUE ACKS INVOKED failed COMPLETED no|maybe|yes
-///     run PARTITION            a consumer begins to read it from its start; what it sees follows
-///     final PARTITION          as run, after everything was healed
+///     run PARTITION start|anywhere  a consumer begins to read there; what it sees follows
+///     final PARTITION          as run from the start, after everything was healed
 ///     seen PARTITION OFFSET VALUE
 ///     end PARTITION INVOKED END
 ///     twice CLIENT COUNT       possible duplicates, as the producer counts them
@@ -28,7 +28,8 @@ class HistoryWriter {
   static Result<HistoryWriter> create(const std::string& path);
 
   void sent(const Sent& sent);
-  void begin_run(int32_t partition, bool final);
+  void begin_run(int32_t partition, bool from_start);
+  void begin_final(int32_t partition);
   void seen(int32_t partition, const Seen& seen);
   void end(const EndSeen& end);
   void possible_duplicates(uint32_t client, uint64_t count);

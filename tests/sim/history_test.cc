@@ -46,7 +46,7 @@ History healthy() {
   failed.outcome = Sent::Outcome::kFailed;
   history.sent.push_back(failed);
   history.final[kPlace] = {{0, "a0"}, {1, "a1"}, {2, "b0"}, {3, "a2"}, {4, "b1"}, {5, "b1"}};
-  history.runs[kPlace] = {{{0, "a0"}, {1, "a1"}}, {{2, "b0"}}};
+  history.runs[kPlace] = {{{{0, "a0"}, {1, "a1"}}, true}, {{{2, "b0"}}, false}};
   history.ends = {{kPlace, Time{45}, 5}};
   history.possible_duplicates[2] = 1;
   return history;
@@ -120,9 +120,85 @@ TEST(History, ReportsAnEndBeforeWhatWasAcknowledged) {
 
 TEST(History, DeliversWithAGap) {
   History history = healthy();
-  history.runs[kPlace][0].erase(history.runs[kPlace][0].begin());
-  history.runs[kPlace][0].push_back({3, "a2"});
+  history.runs[kPlace][1].seen.push_back({4, "b1"});
   EXPECT_THAT(broken(history), ElementsAre(Pair("I8", 1)));
+}
+
+TEST(History, DeliversTheFirstRecordsToNobody) {
+  History history = healthy();
+  history.runs[kPlace][0].seen.erase(history.runs[kPlace][0].seen.begin());
+  EXPECT_THAT(broken(history), ElementsAre(Pair("I8", 1)));
+  history.runs[kPlace][0].from_start = false;
+  EXPECT_THAT(broken(history), ElementsAre());
+}
+
+// The topic is gone, and after it was asked to go anything may have happened.
+History deleted() {
+  History history = healthy();
+  history.final.clear();
+  history.deleted[kPlace.topic] = Time{50};
+  history.sent.push_back(acked(1, "a3", 41, 55, 1));
+  history.ends.push_back({kPlace, Time{51}, 0});
+  history.runs[kPlace][1].seen.push_back({3, "trouble: no such topic", false});
+  return history;
+}
+
+TEST(History, OfADeletedTopicIsJudgedUpToItsDeletion) {
+  EXPECT_THAT(judge(deleted()).violations, ElementsAre());
+  History history = deleted();
+  history.runs[kPlace][0].seen[1].value = "b1";
+  EXPECT_THAT(broken(history), ElementsAre(Pair("I4", 1))) << "it was acknowledged otherwise";
+  history = deleted();
+  history.runs[kPlace].push_back({{{0, "a0"}, {1, "a1"}, {2, "b0"}, {3, "a2"}, {4, "b1"}}, true});
+  history.runs[kPlace].push_back({{{4, "a3"}}, false});
+  EXPECT_THAT(broken(history), ElementsAre(Pair("I4", 1))) << "it was read otherwise";
+  history = deleted();
+  history.runs[kPlace].push_back({{{4, "c0"}}, false});
+  EXPECT_THAT(broken(history), ElementsAre(Pair("I6", 1)));
+  history = deleted();
+  history.runs[kPlace][0].seen.erase(history.runs[kPlace][0].seen.begin());
+  EXPECT_THAT(broken(history), ElementsAre(Pair("I8", 1)));
+  history = deleted();
+  history.ends[0].end = 3;
+  EXPECT_THAT(broken(history), ElementsAre(Pair("I7", 1)));
+  history = deleted();
+  history.sent[3].offset = 2;
+  history.sent[1].completed = Time{25};
+  auto found = broken(history);
+  EXPECT_EQ(found["I5"], 1u);
+}
+
+// "a3" was under way when its topic went, and it is made anew.
+TEST(History, OfATopicMadeAnewIsAnother) {
+  const Place anew{"#2", 0};
+  History history = deleted();
+  history.sent.push_back(acked(2, "b2", 60, 70, 1));
+  history.sent.back().where = anew;
+  history.final[anew] = {{0, "a3"}, {1, "b2"}};
+  history.runs[anew] = {{{{0, "a3"}, {1, "b2"}}, true}};
+  history.ends.push_back({anew, Time{71}, 2});
+  EXPECT_THAT(judge(history).violations, ElementsAre());
+  history.final[anew][0].value = "a2";
+  auto found = broken(history);
+  EXPECT_EQ(found["I6"], 1u) << "that was acknowledged before";
+  history.final[anew] = {{0, "a3"}};
+  found = broken(history);
+  EXPECT_EQ(found["I1"], 1u);
+  EXPECT_EQ(found["I7"], 1u);
+}
+
+TEST(Incarnations, HaveAWordEach) {
+  Incarnations topics;
+  EXPECT_EQ(topics.now("t"), "t");
+  topics.made("t", "id-1");
+  topics.made("t", "id-1");
+  EXPECT_EQ(topics.now("t"), "t");
+  topics.made("t", "id-2");
+  topics.made("u", "id-3");
+  EXPECT_EQ(topics.now("t"), "t#2");
+  EXPECT_EQ(topics.of("id-1"), "t");
+  EXPECT_EQ(topics.of("id-2"), "t#2");
+  EXPECT_EQ(topics.of("id-4"), "");
 }
 
 TEST(History, IsCounted) {
@@ -149,20 +225,20 @@ class HistoryFile : public testing::Test {
     ASSERT_TRUE(writer.ok());
     for (const Sent& sent : history.sent) writer->sent(sent);
     for (const auto& [where, runs] : history.runs) {
-      for (const sim::Run& run : runs) write_run(*writer, where.partition, run, false);
+      for (const sim::Run& run : runs) {
+        writer->begin_run(where.partition, run.from_start);
+        for (const Seen& seen : run.seen) writer->seen(where.partition, seen);
+      }
     }
-    for (const auto& [where, run] : history.final) {
-      write_run(*writer, where.partition, run, true);
+    for (const auto& [where, log] : history.final) {
+      writer->begin_final(where.partition);
+      for (const Seen& seen : log) writer->seen(where.partition, seen);
     }
     for (const EndSeen& end : history.ends) writer->end(end);
     for (const auto& [client, count] : history.possible_duplicates) {
       writer->possible_duplicates(client, count);
     }
     ASSERT_TRUE(writer->close().ok());
-  }
-  static void write_run(HistoryWriter& writer, int32_t partition, const sim::Run& run, bool final) {
-    writer.begin_run(partition, final);
-    for (const Seen& seen : run) writer.seen(partition, seen);
   }
   std::string why_not(const std::string& text) {
     std::ofstream(path_) << text;
@@ -195,8 +271,10 @@ TEST_F(HistoryFile, KeepsWhatIsJudged) {
     EXPECT_EQ(is.written, was.written);
   }
   ASSERT_EQ(read->runs[kPlace].size(), 2u);
-  EXPECT_EQ(read->runs[kPlace][0].size(), 2u);
-  EXPECT_EQ(read->runs[kPlace][1][0].value, "b0");
+  EXPECT_EQ(read->runs[kPlace][0].seen.size(), 2u);
+  EXPECT_TRUE(read->runs[kPlace][0].from_start);
+  EXPECT_EQ(read->runs[kPlace][1].seen[0].value, "b0");
+  EXPECT_FALSE(read->runs[kPlace][1].from_start);
   EXPECT_EQ(read->final[kPlace].size(), 6u);
   EXPECT_EQ(read->ends[0].end, 5);
   EXPECT_EQ(read->possible_duplicates, history.possible_duplicates);
@@ -222,10 +300,12 @@ TEST_F(HistoryFile, SortsByInvocationAndKeepsEachClientsOrder) {
 }
 
 TEST_F(HistoryFile, SaysWhichLineIsBad) {
-  for (const char* line : {"sent 1 0 v 2 9", "sent 1 0 v 2 9 lost", "sent 1 0 v 2 9 acked 10",
-                           "sent 1 x v 2 9 open", "sent 1 0 v 2 9 failed 10 perhaps", "seen 0 1 v",
-                           "final 0 0", "end 0 1", "twice", "what", "end 0 1 2 3", ""}) {
-    EXPECT_THAT(why_not("run 7\n" + std::string(line) + "\n"), HasSubstr(path_ + ":2: ")) << line;
+  for (const char* line :
+       {"sent 1 0 v 2 9", "sent 1 0 v 2 9 lost", "sent 1 0 v 2 9 acked 10", "sent 1 x v 2 9 open",
+        "sent 1 0 v 2 9 failed 10 perhaps", "seen 0 1 v", "final 0 0", "run 0", "run 0 end",
+        "end 0 1", "twice", "what", "end 0 1 2 3", ""}) {
+    EXPECT_THAT(why_not("run 7 start\n" + std::string(line) + "\n"), HasSubstr(path_ + ":2: "))
+        << line;
   }
   EXPECT_THAT(why_not("final 0\nfinal 0\n"), HasSubstr(":2: ")) << "two would hide each other";
   EXPECT_THAT(read_history({path_ + ".absent"}).error().text, HasSubstr("No such file"));

@@ -38,6 +38,7 @@ class Life {
     if (is_well()) cluster_.go_on_with_a_core(dice_.fork());
     if (is_well()) cluster_.heal();
     if (is_well()) cluster_.cut_off_a_follower(dice_.fork());
+    if (is_well()) cluster_.settle_deletions();
     if (is_well()) cluster_.read_everything();
     if (is_well()) cluster_.compare_replicas();
     if (is_well()) cluster_.compare_catalogs();

@@ -80,7 +80,7 @@ void Story::read() {
     const auto& sent = cluster.history().sent;
     auto count = std::count_if(sent.begin(), sent.end(),
                                [&](const Sent& one) { return one.where == place(partition); });
-    return cluster.history().runs.at(place(partition)).back().size() >= static_cast<size_t>(count);
+    return client.run_of(place(partition)).seen.size() >= static_cast<size_t>(count);
   };
   expect_soon([&] { return is_read(0) && is_read(1); }, "not everything sent was read");
   for (int partition : {0, 1}) check_values(partition);
@@ -92,7 +92,7 @@ void Story::check_values(int partition) {
   for (const Sent& sent : cluster.history().sent) {
     if (sent.where == place(partition)) values.insert(sent.value);
   }
-  for (const Seen& seen : cluster.history().runs.at(place(partition)).back()) {
+  for (const Seen& seen : client.run_of(place(partition)).seen) {
     expect(seen.record && values.contains(seen.value),
            "offset " + std::to_string(seen.offset) + " was read as " + seen.value.substr(0, 80));
   }

@@ -99,7 +99,7 @@ void Workload::administrate(Dice& dice) {
   if (choice < 4) return create("side-" + std::to_string(dice.below(2 * kMostTopics)), dice);
   if (choice < 6) {
     auto victim = std::next(topics.begin(), static_cast<ptrdiff_t>(dice.below(topics.size())));
-    return victim->first == kTopic ? look(dice) : remove(std::string(victim->first));
+    return victim->first == kTopic ? look(dice) : cluster_.delete_topic(std::string(victim->first));
   }
   look(dice);
 }
@@ -113,15 +113,7 @@ void Workload::create(const std::string& name, Dice& dice) {
   cluster_.note("create " + name);
   auto made = cluster_.admin().create_topic(spec);
   cluster_.note("create " + name + ": " + (made.ok() ? "done" : made.error().text));
-  if (made.ok()) cluster_.topics()[name] = {spec.partitions, spec.replication};
-}
-
-void Workload::remove(const std::string& name) {
-  cluster_.note("delete " + name);
-  cluster_.history().deleted.insert(name);
-  auto removed = cluster_.admin().delete_topic(name);
-  cluster_.note("delete " + name + ": " + (removed.ok() ? "done" : removed.error().text));
-  if (removed.ok()) cluster_.topics().erase(name);
+  if (made.ok()) cluster_.add_topic(name, {spec.partitions, spec.replication, made->id});
 }
 
 void Workload::look(Dice& dice) {

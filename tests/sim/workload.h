@@ -25,7 +25,6 @@ class Workload {
   void act(size_t client);
   void administrate(Dice& dice);
   void create(const std::string& name, Dice& dice);
-  void remove(const std::string& name);
   void look(Dice& dice);
   Place any_place(Dice& dice) const;
   std::vector<Place> all_places() const;
