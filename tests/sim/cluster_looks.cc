@@ -119,10 +119,17 @@ void SimCluster::look_at_brokers() {
 }
 
 void SimCluster::ask_what_it_uses(const SimBroker& broker) {
-  auto judge_it = [this, &broker](const wire::Answer& answer) {
+  uint64_t journal = broker.disk().bytes_in("journal"),
+           told = broker.store().figures().journal_bytes;
+  if (!is_as_told(told, journal, broker.config(), watch_.longest_message())) {
+    violated("I23: " + broker.host() + " has a journal of " + std::to_string(journal) +
+             " bytes and tells of " + std::to_string(told));
+  }
+  auto judge_it = [this, &broker, journal](const wire::Answer& answer) {
     ++figures_.resources_checked;
     auto beyond = beyond_bounds(std::get<wire::StatusAnswer>(answer.body), broker.config(),
-                                watch_.longest_message());
+                                watch_.longest_message(),
+                                std::max(journal, broker.disk().bytes_in("journal")));
     for (const std::string& what : beyond) violated("I23: " + broker.host() + " " + what);
   };
   operator_->ask(broker.config().listen, wire::StatusRequest{}, judge_it);

@@ -18,7 +18,7 @@ wire::StatusAnswer idle() {
   return status;
 }
 
-size_t beyond(const std::map<std::string, uint64_t>& figures) {
+size_t beyond(const std::map<std::string, uint64_t>& figures, uint64_t journal_bytes = 0) {
   broker::BrokerConfig config;
   config.uncommitted_bytes_group = 10'000;
   config.uncommitted_bytes_broker = 15'000;
@@ -31,7 +31,7 @@ size_t beyond(const std::map<std::string, uint64_t>& figures) {
   config.store.round_bytes = 4'096;
   wire::StatusAnswer status = idle();
   for (const auto& [name, value] : figures) status.counters[name] = value;
-  return beyond_bounds(status, config, kMessage).size();
+  return beyond_bounds(status, config, kMessage, journal_bytes).size();
 }
 
 TEST(Resources, EachHasABoundThatOneMessageMayGoBeyond) {
@@ -44,7 +44,9 @@ TEST(Resources, EachHasABoundThatOneMessageMayGoBeyond) {
   EXPECT_EQ(beyond({{"journal_bytes", 5u << 20}}), 0u);
   EXPECT_EQ(beyond({{"journal_bytes", (5u << 20) + 1}}), 1u);
   EXPECT_EQ(beyond({{"unsegmented_bytes", 100'000}}), 1u) << "it lies nowhere";
-  EXPECT_EQ(beyond({{"unsegmented_bytes", 100'000}, {"journal_bytes", 1u << 20}}), 0u);
+  EXPECT_EQ(beyond({{"unsegmented_bytes", 100'000}, {"journal_bytes", 1u << 20}}), 1u)
+      << "saying so is not enough";
+  EXPECT_EQ(beyond({{"unsegmented_bytes", 100'000}}, 1u << 20), 0u);
   EXPECT_EQ(beyond({{"tail_cache_bytes", 100'000}}), 1u);
   EXPECT_EQ(beyond({{"deferred_bytes", 22'000}}), 0u);
   EXPECT_EQ(beyond({{"deferred_bytes", 22'001}}), 1u);
@@ -54,10 +56,20 @@ TEST(Resources, EachHasABoundThatOneMessageMayGoBeyond) {
   EXPECT_EQ(beyond({{"pending_fetches", 1}, {"fetch_held_bytes", 52'001}}), 1u);
 }
 
+TEST(Resources, AJournalIsAsLongAsItsStoreSaysButForOneFile) {
+  broker::BrokerConfig config;
+  config.store.journal_file_bytes = 1'000'000;
+  config.store.round_bytes = 4'096;
+  EXPECT_TRUE(is_as_told(5'000'000, 4'000'000, config, kMessage));
+  EXPECT_TRUE(is_as_told(5'000'000, 6'000'000, config, kMessage));
+  EXPECT_FALSE(is_as_told(5'000'000, 3'999'999, config, kMessage));
+  EXPECT_FALSE(is_as_told(5'000'000, 6'000'001, config, kMessage));
+}
+
 TEST(Resources, AFigureThatIsNotToldIsMissed) {
   wire::StatusAnswer status = idle();
   status.counters.erase("journal_bytes");
-  EXPECT_FALSE(beyond_bounds(status, {}, kMessage).empty());
+  EXPECT_FALSE(beyond_bounds(status, {}, kMessage, 0).empty());
 }
 
 }  // namespace

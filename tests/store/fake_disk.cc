@@ -453,6 +453,14 @@ std::vector<std::string> FakeDisk::files() const {
   return out;
 }
 
+uint64_t FakeDisk::bytes_in(const std::string& directory) const {
+  uint64_t bytes = 0;
+  for (const auto& [path, id] : names_) {
+    if (id != kDirectory && parent_of(path) == directory) bytes += files_.at(id).now.size();
+  }
+  return bytes;
+}
+
 std::vector<uint8_t> FakeDisk::bytes_of(const std::string& path) const {
   return all_of(files_.at(names_.at(path)).now);
 }

@@ -116,7 +116,8 @@ class FakeDisk : public Disk {
   bool is_limited() const { return capacity_ != kAmple; }
 
   // ---- looking and damaging; the file must exist
-  std::vector<std::string> files() const;  ///< all paths, sorted
+  std::vector<std::string> files() const;                 ///< all paths, sorted
+  uint64_t bytes_in(const std::string& directory) const;  ///< of its files, as they show
   bool exists(const std::string& path) const { return names_.contains(path); }
   std::vector<uint8_t> bytes_of(const std::string& path) const;  ///< as a read sees them
   std::vector<uint8_t> durable_bytes_of(
