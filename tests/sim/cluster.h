@@ -8,6 +8,7 @@
 
 #include "client/admin_core.h"
 #include "tests/sim/client.h"
+#include "tests/sim/logs.h"
 #include "tests/sim/machines.h"
 #include "tests/sim/watch.h"
 
@@ -108,8 +109,10 @@ class SimCluster {
     uint64_t promises_checked = 0;  ///< acknowledgements whose durable images were looked at
     uint64_t votes_checked = 0;     ///< those whose durable image was looked at
     uint64_t replicas_compared = 0;
+    uint64_t entries_compared = 0;   ///< with the same of another replica
     uint64_t resources_checked = 0;  ///< answers to StatusRequest
     uint64_t deletions_checked = 0;  ///< topics that are nowhere in the end
+    uint64_t followers_cut_off = 0;  ///< brokers that followed something
     uint64_t full_disks_not_started_on = 0;
   };
   const Figures& figures() const { return figures_; }
@@ -139,6 +142,8 @@ class SimCluster {
   /// Who holds a replica of a topic that is gone.
   std::optional<std::string> holder_of_deleted() const;
   std::vector<Place> places_to_read() const;
+  void expect_whole(const Logs& logs, const SimBroker& broker,
+                    const store::InspectedReplica& replica);
   Place in_history(const Place& where) const;
   void read_to_ends(const std::vector<Place>& places);
 

@@ -49,6 +49,7 @@ void SimCluster::cut_off_a_follower(Dice dice) {
   size_t number = 1 + dice.below(brokers_.size());
   std::map<GroupId, Term> before = followed_by(number);
   if (before.empty()) return;
+  ++figures_.followers_cut_off;
   if (dice.percent(60)) {
     for (const Place& where : places_to_read()) {
       operator_->produce(where, topics_.at(where.topic).partitions, kProbeBytes);

@@ -45,9 +45,9 @@ void SimCluster::check_durable(const Promise& promise) {
 }
 
 void SimCluster::check_vote(const VoteSeen& seen) {
-  ++figures_.votes_checked;
   for (const auto& broker : brokers_) {
     if (broker->host() != seen.host) continue;
+    ++figures_.votes_checked;
     store::FakeDisk image = broker->disk();
     image.lose_unflushed();
     auto held = store::inspect(image, broker->store_id());
@@ -89,6 +89,17 @@ bool SimCluster::all_replicas_equal() const {
          });
 }
 
+// What was not looked at was not compared.
+void SimCluster::expect_whole(const Logs& logs, const SimBroker& broker,
+                              const store::InspectedReplica& replica) {
+  ++figures_.replicas_compared;
+  uint64_t held = replica.last.value + 1 - std::min(replica.first.value, replica.last.value + 1);
+  if (held > 0 && logs.entries_of(replica.spec.uid) == held) return;
+  violated("I15: of " + std::to_string(held) + " entries of " + replica.spec.topic_name + "/" +
+           std::to_string(replica.spec.partition) + ", " + broker.host() + " showed " +
+           std::to_string(logs.entries_of(replica.spec.uid)));
+}
+
 void SimCluster::compare_replicas() {
   bool equal = wait_for(kEqualMs, [&] { return all_replicas_equal(); });
   if (!equal) return violated("I24: not all replicas are equally long 30 s after the last record");
@@ -103,8 +114,11 @@ void SimCluster::compare_replicas() {
     for (const auto& damage : seen->damage) {
       violated(broker->host() + " has damage in " + damage.file + ": " + damage.what);
     }
-    figures_.replicas_compared += seen->replicas.size();
+    for (const store::InspectedReplica& replica : seen->replicas) {
+      if (is_watched(replica.spec, replica.life)) expect_whole(logs, *broker, replica);
+    }
   }
+  figures_.entries_compared += logs.compared();
   for (const std::string& broken : logs.violations()) violated(broken);
 }
 

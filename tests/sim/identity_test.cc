@@ -48,7 +48,7 @@ Violations a_broker_is_wiped() {
   story.wait_ms(10'000);
   story.expect(broker.is_up() && broker.store().replicas().empty(), "it holds something");
   story.read();
-  return story.end();
+  return story.end(false);
 }
 
 TEST(Identity, AWipedBrokerHoldsNothingAndNeverSpeaksForWhatItHeld) { tell(a_broker_is_wiped); }
@@ -85,7 +85,7 @@ Violations an_older_copy_is_restored(int starts_between) {
   story.start(leader);
   story.send(0, 10);
   story.read();
-  return story.end();
+  return story.end(false);
 }
 
 TEST(Identity, AnOlderCopyOfAStoreIsRefused) {
@@ -140,7 +140,7 @@ Violations a_clone_is_started(int records_since_the_copy) {
   clone.kill();
   story.wait_ms(5'000);
   story.read();
-  return story.end();
+  return story.end(false);
 }
 
 TEST(Identity, OfAStoreAndItsCloneOneIsRefused) {

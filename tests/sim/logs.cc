@@ -24,18 +24,25 @@ void Logs::saw(const std::string& broker, const store::InspectedEntry& one) {
     return std::to_string(print.index.value) + " of " + one.replica.topic_name + "/" +
            std::to_string(one.replica.partition);
   };
-  Print other = known_.try_emplace({one.replica.group, print.index}, print).first->second;
-  if (other != print) {
+  auto [other, is_new] = known_.try_emplace({one.replica.group, print.index}, print);
+  compared_ += is_new ? 0 : 1;
+  if (other->second != print) {
     violated("I15: " + broker + " holds another entry " + where() + " than another broker");
   }
-  Time now{print.index, one.entry.header.append_time_ms};
+  Latest now{print.index, one.entry.header.append_time_ms, 1};
   auto [last, is_first] = last_.try_emplace(one.replica.uid, now);
   if (!is_first && now.ms < last->second.ms) {
     violated("I21: " + broker + " holds entry " + where() + " of time " + std::to_string(now.ms) +
              " behind entry " + std::to_string(last->second.index.value) + " of time " +
              std::to_string(last->second.ms));
   }
+  if (!is_first) now.entries += last->second.entries;
   last->second = now;
+}
+
+uint64_t Logs::entries_of(Uid uid) const {
+  auto found = last_.find(uid);
+  return found == last_.end() ? 0 : found->second.entries;
 }
 
 }  // namespace strandlog::sim

@@ -28,16 +28,21 @@ class Logs {
   /// Each replica from its log's start on, in order.
   void saw(const std::string& broker, const store::InspectedEntry& one);
   const std::vector<std::string>& violations() const { return violations_; }
+  uint64_t entries_of(Uid uid) const;
+  /// Entries that another replica had shown before.
+  uint64_t compared() const { return compared_; }
 
  private:
   void violated(const std::string& what);
 
-  struct Time {
+  struct Latest {
     Index index;
     int64_t ms = 0;
+    uint64_t entries = 0;  ///< with it
   };
   std::map<std::pair<GroupId, Index>, Print> known_;
-  std::map<Uid, Time> last_;
+  std::map<Uid, Latest> last_;
+  uint64_t compared_ = 0;
   std::vector<std::string> violations_;
 };
 

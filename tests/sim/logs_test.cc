@@ -31,6 +31,18 @@ TEST(Logs, SeesAnotherEntryAtTheSameIndex) {
   EXPECT_TRUE(logs.violations()[0].starts_with("I15"));
 }
 
+TEST(Logs, CountsWhatItWasShownAndWhatItCompared) {
+  Logs logs;
+  Replica one(logs, 1), two(logs, 2);
+  for (uint64_t index : {1, 2, 3}) one.holds(index, 0);
+  EXPECT_EQ(logs.compared(), 0u);
+  for (uint64_t index : {2, 3, 4}) two.holds(index, 0);
+  EXPECT_EQ(logs.compared(), 2u);
+  EXPECT_EQ(logs.entries_of(Uid{1}), 3u);
+  EXPECT_EQ(logs.entries_of(Uid{2}), 3u);
+  EXPECT_EQ(logs.entries_of(Uid{3}), 0u);
+}
+
 TEST(Logs, SeesTimesThatDecreaseAlongALog) {
   Logs logs;
   Replica one(logs, 1), two(logs, 2);

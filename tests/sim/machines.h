@@ -18,6 +18,7 @@ class Machines {
   /// What a broker has of it now; nothing is compared while it has applied nothing.
   void saw(const std::string& broker, const store::StateStore& state);
   const std::vector<std::string>& violations() const { return violations_; }
+  /// With what another broker had at the same entry.
   uint64_t compared() const { return compared_; }
 
  private:

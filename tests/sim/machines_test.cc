@@ -38,5 +38,15 @@ TEST(Machines, ComparesNothingThatHasAppliedNothing) {
   EXPECT_EQ(machines.compared(), 0u);
 }
 
+TEST(Machines, ABrokerAloneIsComparedWithNobody) {
+  Machines machines("catalog");
+  machines.saw("broker1", tables(5, {{"a", "1"}}));
+  machines.saw("broker1", tables(5, {{"a", "1"}}));
+  machines.saw("broker2", tables(6, {{"a", "1"}}));
+  EXPECT_EQ(machines.compared(), 0u);
+  machines.saw("broker2", tables(5, {{"a", "1"}}));
+  EXPECT_EQ(machines.compared(), 1u);
+}
+
 }  // namespace
 }  // namespace strandlog::sim

@@ -14,11 +14,12 @@ std::string all_of(const std::vector<std::string>& lines) {
 
 TEST(Simulation, KeepsItsPromisesOverSomeSeeds) {
   uint64_t promises = 0, replicas = 0, votes = 0, ends = 0, durable_votes = 0;
-  uint64_t catalogs = 0, resources = 0, admissions = 0, marks = 0;
+  uint64_t entries = 0, catalogs = 0, resources = 0, admissions = 0, marks = 0;
   for (uint64_t seed = 1; seed <= SIM_SEEDS; ++seed) {
     Outcome outcome = simulate(draw_plan(seed));
     promises += outcome.promises_checked;
     replicas += outcome.replicas_compared;
+    entries += outcome.entries_compared;
     votes += outcome.votes_seen;
     durable_votes += outcome.votes_checked;
     ends += outcome.ends_seen;
@@ -31,6 +32,7 @@ TEST(Simulation, KeepsItsPromisesOverSomeSeeds) {
   }
   EXPECT_GT(promises, 0u) << "nobody looks at the disks any more";
   EXPECT_GT(replicas, 0u) << "nobody compares replicas any more";
+  EXPECT_GT(entries, 0u) << "replicas are compared with nothing";
   EXPECT_GT(votes, 0u) << "nobody sees the votes any more";
   EXPECT_GT(durable_votes, 0u) << "nobody looks whether votes are durable any more";
   EXPECT_GT(ends, 0u) << "nobody asks for ends any more";

@@ -81,7 +81,7 @@ class Life {
       if (!*looking) return;
       cluster_.watch().sample_promise(
           [this](const Promise& promise) { cluster_.check_durable(promise); });
-      cluster_.watch().await_vote([this](const VoteSeen& seen) { cluster_.check_vote(seen); });
+      cluster_.watch().sample_votes([this](const VoteSeen& seen) { cluster_.check_vote(seen); });
       cluster_.look_at_brokers();
       schedule_look();
     });
@@ -100,6 +100,10 @@ class Life {
     out.promises_checked = cluster_.figures().promises_checked;
     out.votes_checked = cluster_.figures().votes_checked;
     out.replicas_compared = cluster_.figures().replicas_compared;
+    out.entries_compared = cluster_.figures().entries_compared;
+    out.deletions_checked = cluster_.figures().deletions_checked;
+    out.followers_cut_off = cluster_.figures().followers_cut_off;
+    out.full_disks_not_started_on = cluster_.figures().full_disks_not_started_on;
     out.catalogs_compared = cluster_.catalogs().compared();
     out.resources_checked = cluster_.figures().resources_checked;
     out.admissions_checked = cluster_.watch().registry().notes();

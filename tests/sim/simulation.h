@@ -14,6 +14,10 @@ struct Outcome {
   uint64_t promises_checked = 0;  ///< acknowledgements whose durable images were looked at
   uint64_t votes_checked = 0;     ///< the same of votes
   uint64_t replicas_compared = 0;
+  uint64_t entries_compared = 0;   ///< with the same of another replica
+  uint64_t deletions_checked = 0;  ///< topics that were deleted and are nowhere
+  uint64_t followers_cut_off = 0;
+  uint64_t full_disks_not_started_on = 0;  ///< excused
   uint64_t catalogs_compared = 0;
   uint64_t resources_checked = 0;   ///< answers of brokers about what they use
   uint64_t admissions_checked = 0;  ///< notes of brokers about the others

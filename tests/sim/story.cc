@@ -205,9 +205,11 @@ void Story::expect_out_of_service(const Replicas& expected) {
          "out of service are" + text(out_of_service()) + ", not" + text(expected));
 }
 
-std::vector<std::string> Story::end() {
+std::vector<std::string> Story::end(bool whole) {
   cluster.heal();
   cluster.read_everything();
+  whole = whole && cluster.violations().empty() && out_of_service().empty();
+  if (whole) cluster.compare_replicas();
   cluster.look_at_brokers();
   cluster.judge();
   return cluster.violations();

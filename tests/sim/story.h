@@ -60,8 +60,9 @@ class Story {
   using Replicas = std::set<std::pair<size_t, int>>;
   Replicas out_of_service();
   void expect_out_of_service(const Replicas& expected);
-  /// Ends all faults, reads everything, looks at the brokers, and judges what clients saw.
-  std::vector<std::string> end();
+  /// Ends all faults, reads everything, looks at the brokers, and judges what clients saw. Compares
+  /// the replicas, too, unless some are out of service or `whole` is false: a store was lost.
+  std::vector<std::string> end(bool whole = true);
 
  private:
   void check_values(int partition);

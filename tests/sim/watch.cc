@@ -39,13 +39,12 @@ void Watch::saw_peer(const Sighting& sighting) {
       }
     }
     if (raft.kind == Kind::kVoteAnswer && raft.granted && !raft.pre) {
-      votes_for(raft.from, raft.term, raft.to);
-      for (const auto& then : std::exchange(votes_awaited_, {})) {
-        then({sighting.from, raft.from, raft.to, raft.term});
-      }
+      vote_leaves({sighting.from, raft.from, raft.to, raft.term});
     }
     // A candidate votes for itself.
-    if (raft.kind == Kind::kVoteRequest && !raft.pre) votes_for(raft.from, raft.term, raft.from);
+    if (raft.kind == Kind::kVoteRequest && !raft.pre) {
+      vote_leaves({sighting.from, raft.from, raft.from, raft.term});
+    }
   }
   for (const wire::LeaderNotice& notice : message->leaders) {
     if (notice.leader != Uid{}) leads(notice.group, notice.term, notice.leader);
@@ -69,11 +68,17 @@ std::optional<Watch::Leadership> Watch::newest_leadership(const GroupId& group) 
   return Leadership{key.second, leader};
 }
 
-void Watch::votes_for(Uid voter, Term term, Uid candidate) {
-  Uid known = votes_.try_emplace({voter, term}, candidate).first->second;
-  if (known == candidate || violations_.size() >= kMostViolations) return;
-  violations_.push_back("I14: replica " + text(voter) + " voted for " + text(known) + " and for " +
-                        text(candidate) + " in term " + std::to_string(term.value));
+void Watch::vote_leaves(const VoteSeen& seen) {
+  bool is_own = seen.voter == seen.candidate;
+  if (auto look = std::exchange(is_own ? own_vote_look_ : granted_vote_look_, {})) look(seen);
+  if (!is_own) {
+    for (const auto& then : std::exchange(votes_awaited_, {})) then(seen);
+  }
+  Uid known = votes_.try_emplace({seen.voter, seen.term}, seen.candidate).first->second;
+  if (known == seen.candidate || violations_.size() >= kMostViolations) return;
+  violations_.push_back("I14: replica " + text(seen.voter) + " voted for " + text(known) +
+                        " and for " + text(seen.candidate) + " in term " +
+                        std::to_string(seen.term.value));
 }
 
 void Watch::sample_promise(std::function<void(const Promise&)> look) {

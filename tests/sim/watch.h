@@ -22,7 +22,7 @@ struct Promise {
   uint8_t acks = 0;  ///< as in the request
 };
 
-/// A vote that is leaving for a candidate now.
+/// A vote that is leaving now: for a candidate, or for itself, in what it asks others for.
 struct VoteSeen {
   std::string host;  ///< of the voter
   Uid voter, candidate;
@@ -44,6 +44,10 @@ class Watch {
   void saw(const Sighting& sighting);
   /// The next acknowledgement of a request sent from now on goes to `look`, before it is delivered.
   void sample_promise(std::function<void(const Promise&)> look);
+  /// The next vote of a candidate for itself and the next one granted to another go to `look`.
+  void sample_votes(const std::function<void(const VoteSeen&)>& look) {
+    own_vote_look_ = granted_vote_look_ = look;
+  }
   /// Calls `then` with the next vote granted to another; it is called from inside a send.
   void await_vote(std::function<void(const VoteSeen&)> then) { votes_awaited_.push_back(then); }
   /// The same with the next leader that sends its first append.
@@ -74,11 +78,12 @@ class Watch {
   void look_for_promise(const Sighting& sighting, const wire::Answer& answer);
   /// True when no leader of this term was known.
   bool leads(const GroupId& group, Term term, Uid leader);
-  void votes_for(Uid voter, Term term, Uid candidate);
+  void vote_leaves(const VoteSeen& seen);
 
   std::map<std::pair<GroupId, Term>, Uid> leaders_;
   std::map<std::pair<Uid, Term>, Uid> votes_;
   std::function<void(const Promise&)> look_;
+  std::function<void(const VoteSeen&)> own_vote_look_, granted_vote_look_;
   std::vector<std::function<void(const VoteSeen&)>> votes_awaited_;
   std::vector<std::function<void(const LeaderSeen&)>> leaders_awaited_;
   std::optional<std::string> busy_leader_;

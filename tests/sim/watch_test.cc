@@ -52,6 +52,23 @@ TEST(Watch, SeesAReplicaThatVotesTwice) {
   EXPECT_EQ(watch.violations().size(), 2u) << "a candidate votes for itself";
 }
 
+TEST(Watch, SamplesOneVoteOfACandidateForItselfAndOneForAnother) {
+  Watch watch;
+  std::vector<std::pair<Uid, Uid>> seen;
+  auto look = [&](const VoteSeen& vote) { seen.emplace_back(vote.voter, vote.candidate); };
+  watch.sample_votes(look);
+  watch.sample_votes(look);
+  wire::RaftMessage pre = raft_message(Kind::kVoteRequest, 1, 2, 5);
+  pre.pre = true;
+  show(watch, pre);
+  EXPECT_TRUE(seen.empty());
+  for (uint64_t term : {5, 6}) {
+    show(watch, raft_message(Kind::kVoteRequest, 1, 2, term));
+    show(watch, raft_message(Kind::kVoteAnswer, 2, 1, term));
+  }
+  EXPECT_EQ(seen, (std::vector<std::pair<Uid, Uid>>{{Uid{1}, Uid{1}}, {Uid{2}, Uid{1}}}));
+}
+
 TEST(Watch, TellsOfALeadersFirstAppendAndOfWhoSentEntriesLast) {
   Watch watch;
   std::vector<Term> begun;

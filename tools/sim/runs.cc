@@ -5,6 +5,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <array>
 #include <chrono>
 #include <cinttypes>
 #include <csignal>
@@ -49,6 +50,10 @@ Json told(uint64_t seed, const Outcome& outcome) {
           {"promises_checked", outcome.promises_checked},
           {"votes_checked", outcome.votes_checked},
           {"replicas_compared", outcome.replicas_compared},
+          {"entries_compared", outcome.entries_compared},
+          {"deletions_checked", outcome.deletions_checked},
+          {"followers_cut_off", outcome.followers_cut_off},
+          {"full_disks_not_started_on", outcome.full_disks_not_started_on},
           {"catalogs_compared", outcome.catalogs_compared},
           {"resources_checked", outcome.resources_checked},
           {"admissions_checked", outcome.admissions_checked},
@@ -57,6 +62,24 @@ Json told(uint64_t seed, const Outcome& outcome) {
           {"operations", outcome.operations},
           {"virtual_ms", outcome.virtual_ms},
           {"faults", faults}};
+}
+
+// What each must have looked at in a run of so many seeds; none of them needs luck for that.
+constexpr uint64_t kSeedsForAllLooks = 20;
+constexpr std::array kLooks = {"promises_checked",  "votes_checked",     "replicas_compared",
+                               "entries_compared",  "deletions_checked", "followers_cut_off",
+                               "catalogs_compared", "resources_checked", "admissions_checked",
+                               "marks_checked",     "ends_seen"};
+// One client with 200 sends open does nothing while faults let nothing through; the fewest in 200
+// seeds were 1347.
+constexpr uint64_t kFewestOperations = 2000, kFewestUnderFaults = 500;
+
+// A cluster that did nothing broke nothing.
+std::optional<std::string> did_too_little(const Outcome& outcome) {
+  uint64_t fewest = outcome.faults.empty() ? kFewestOperations : kFewestUnderFaults;
+  if (outcome.acked > 0 && outcome.operations >= fewest) return std::nullopt;
+  return "TOO LITTLE: " + std::to_string(outcome.operations) + " operations, " +
+         std::to_string(outcome.acked) + " records acknowledged";
 }
 
 Json hits_since_start() {
@@ -102,7 +125,7 @@ class Runs {
     for (unsigned k = 0; k < options_.jobs; ++k) begin(options_.first + k);
     while (!workers_.empty()) listen();
     report();
-    return bad_ == 0;
+    return bad_ == 0 && report_idle() == 0;
   }
 
  private:
@@ -139,6 +162,9 @@ class Runs {
           auto differs = differs_again(seed, options_.cuts, outcome.fingerprint);
           if (differs) outcome.violations.push_back(*differs);
         }
+        auto too_little = did_too_little(outcome);
+        bool is_whole = to_text(options_.cuts).empty() && outcome.violations.empty();
+        if (too_little && is_whole) outcome.violations.push_back(*too_little);
         Json line = told(seed, outcome);
         line["marks"] = hits_since_start();
         say(ends[1], line);
@@ -256,6 +282,20 @@ class Runs {
     if (next_ > options_.last) return;
     if (next_ == options_.first) return (void)std::printf("seed %" PRIu64 " did not run\n", next_);
     std::printf("all up to %" PRIu64 " ran; go on with --from %" PRIu64 "\n", next_ - 1, next_);
+  }
+
+  // On stderr: not a line of the run.
+  size_t report_idle() const {
+    if (seeds_ < kSeedsForAllLooks || !to_text(options_.cuts).empty()) return 0;
+    size_t idle = 0;
+    for (const char* look : kLooks) {
+      auto total = totals_.find(look);
+      if (total != totals_.end() && total->second > 0) continue;
+      std::fprintf(stderr, "%s is 0 over %" PRIu64 " seeds: a checker does not look any more\n",
+                   look, seeds_);
+      ++idle;
+    }
+    return idle;
   }
 
   void report() {
