@@ -73,6 +73,9 @@ class SimCluster {
   // ---- what must hold
   /// I18: what is acknowledged survives the loss of power of all brokers at this very moment.
   void check_durable(const Promise& promise);
+  /// I24, where nothing was done to anybody: every send to this topic succeeds, nothing is sent
+  /// twice, each group has one leader.
+  void expect_undisturbed(const std::string& topic);
   /// I24: heals as few brokers as hold a majority of every group, and one record to each place must
   /// be acknowledged within 30 s. The others are dead or not heard.
   void go_on_with_a_core(Dice dice);
@@ -113,6 +116,7 @@ class SimCluster {
     uint64_t resources_checked = 0;  ///< answers to StatusRequest
     uint64_t deletions_checked = 0;  ///< topics that are nowhere in the end
     uint64_t followers_cut_off = 0;  ///< brokers that followed something
+    uint64_t undisturbed = 0;        ///< 1: nothing was done to anybody, and it was looked at
     uint64_t full_disks_not_started_on = 0;
   };
   const Figures& figures() const { return figures_; }

@@ -1,4 +1,6 @@
 // Calm: what a cluster whose majorities are well must not do.
+#include <algorithm>
+
 #include "tests/sim/cluster.h"
 
 namespace strandlog::sim {
@@ -27,6 +29,28 @@ std::map<GroupId, Term> SimCluster::followed_by(size_t number) {
     out[group] = led->term;
   }
   return out;
+}
+
+void SimCluster::expect_undisturbed(const std::string& topic) {
+  auto has_failed = [&](const Sent& sent) {
+    return sent.outcome == Sent::Outcome::kFailed && sent.where.topic == topic;
+  };
+  auto failed = std::count_if(history_.sent.begin(), history_.sent.end(), has_failed);
+  if (failed > 0) {
+    violated("I24: nothing was done to anybody, and " + std::to_string(failed) + " sends to " +
+             topic + " failed");
+  }
+  for (const auto& [client, count] : history_.possible_duplicates) {
+    if (count == 0) continue;
+    violated("I24: nothing was done to anybody, and client " + std::to_string(client) + " sent " +
+             std::to_string(count) + " records again");
+  }
+  for (const auto& [group, terms] : watch_.terms_led()) {
+    if (terms == 1) continue;
+    violated("I24: nothing was done to anybody, and a group was led in " + std::to_string(terms) +
+             " terms");
+  }
+  ++figures_.undisturbed;
 }
 
 void SimCluster::disturb(size_t number, Dice& dice) {

@@ -35,6 +35,7 @@ class Life {
   Outcome run() {
     come_to_life();
     if (is_well()) use_and_abuse();
+    if (is_well() && plan_.drawn.empty()) cluster_.expect_undisturbed(Workload::kTopic);
     if (is_well()) cluster_.go_on_with_a_core(dice_.fork());
     if (is_well()) cluster_.heal();
     if (is_well()) cluster_.cut_off_a_follower(dice_.fork());
@@ -103,6 +104,7 @@ class Life {
     out.entries_compared = cluster_.figures().entries_compared;
     out.deletions_checked = cluster_.figures().deletions_checked;
     out.followers_cut_off = cluster_.figures().followers_cut_off;
+    out.undisturbed = cluster_.figures().undisturbed;
     out.full_disks_not_started_on = cluster_.figures().full_disks_not_started_on;
     out.catalogs_compared = cluster_.catalogs().compared();
     out.resources_checked = cluster_.figures().resources_checked;

@@ -17,6 +17,7 @@ struct Outcome {
   uint64_t entries_compared = 0;   ///< with the same of another replica
   uint64_t deletions_checked = 0;  ///< topics that were deleted and are nowhere
   uint64_t followers_cut_off = 0;
+  uint64_t undisturbed = 0;                ///< 1: nothing was done to anybody, and it was looked at
   uint64_t full_disks_not_started_on = 0;  ///< excused
   uint64_t catalogs_compared = 0;
   uint64_t resources_checked = 0;   ///< answers of brokers about what they use

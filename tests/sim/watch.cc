@@ -60,6 +60,12 @@ bool Watch::leads(const GroupId& group, Term term, Uid leader) {
   return false;
 }
 
+std::map<GroupId, uint64_t> Watch::terms_led() const {
+  std::map<GroupId, uint64_t> out;
+  for (const auto& [led, leader] : leaders_) ++out[led.first];
+  return out;
+}
+
 std::optional<Watch::Leadership> Watch::newest_leadership(const GroupId& group) const {
   auto behind = leaders_.upper_bound({group, Term{UINT64_MAX}});
   if (behind == leaders_.begin()) return std::nullopt;

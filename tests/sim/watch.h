@@ -64,6 +64,8 @@ class Watch {
   uint64_t longest_message() const { return longest_message_; }
   uint64_t votes() const { return votes_.size(); }
   uint64_t leaderships() const { return leaders_.size(); }
+  /// In how many terms each group was led.
+  std::map<GroupId, uint64_t> terms_led() const;
   /// Of the highest term in which it was led.
   struct Leadership {
     Term term;

@@ -53,6 +53,7 @@ Json told(uint64_t seed, const Outcome& outcome) {
           {"entries_compared", outcome.entries_compared},
           {"deletions_checked", outcome.deletions_checked},
           {"followers_cut_off", outcome.followers_cut_off},
+          {"undisturbed", outcome.undisturbed},
           {"full_disks_not_started_on", outcome.full_disks_not_started_on},
           {"catalogs_compared", outcome.catalogs_compared},
           {"resources_checked", outcome.resources_checked},
