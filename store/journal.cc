@@ -185,12 +185,8 @@ std::shared_ptr<Pages> Journal::head_memory(uint64_t bytes) {
   return heads_.back();
 }
 
-Result<RoundWrite> Journal::place(RoundContent content) {
-  RoundHead head;
-  head.items = std::move(content.items);
-  head.repeat = std::move(last_.items);
-  RoundFixed& f = head.fixed;
-  uint64_t head_bytes = round_head_bytes(head.items.size(), head.repeat.size());
+Result<RoundWrite> Journal::place(RoundContent& content) {
+  uint64_t head_bytes = round_head_bytes(content.items.size(), last_.items.size());
   bool inlined = goes_inline(head_bytes, content.payload_bytes, content.payload.size());
   uint64_t payload_at = inlined ? align(head_bytes) : page_up(head_bytes);
   uint64_t head_pages = inlined ? page_up(payload_at + content.payload_bytes) : payload_at;
@@ -200,22 +196,22 @@ Result<RoundWrite> Journal::place(RoundContent content) {
   }
   CHECK(total <= kMaxRoundBytes);
   if (!active_ || content.begins_file || position_ + total > active_->bytes) {
-    if (auto begun = begin_file(total); !begun.ok()) {
-      last_.items = std::move(head.repeat);
-      return begun.error();
-    }
+    TRY(begin_file(total));
   }
-  f = {boot_epoch_,
-       next_,
-       last_.number,
-       last_.previous,
-       active_->sequence,
-       0,
-       static_cast<uint32_t>(payload_at),
-       static_cast<uint32_t>(total),
-       0,
-       0,
-       content.has_image};
+  RoundHead head;
+  head.items = std::move(content.items);
+  head.repeat = std::move(last_.items);
+  head.fixed = {boot_epoch_,
+                next_,
+                last_.number,
+                last_.previous,
+                active_->sequence,
+                0,
+                static_cast<uint32_t>(payload_at),
+                static_cast<uint32_t>(total),
+                0,
+                0,
+                content.has_image};
 
   uint64_t header_bytes = header_due_ ? kJournalHeaderBytes : 0;
   auto memory = head_memory(header_bytes + head_pages);

@@ -76,8 +76,9 @@ class Journal {
   /// The number the next round will have.
   RoundNumber next_number() const { return next_; }
   /// Gives the round its number and place. May create a file, which blocks. The content's payload
-  /// must stay as it is until the write is done.
-  Result<RoundWrite> place(RoundContent content);
+  /// must stay as it is until the write is done. After an error the content is as before, and the
+  /// same may be tried again.
+  Result<RoundWrite> place(RoundContent& content);
   /// Rounds up to `number` are no longer needed: files holding nothing else may be used again.
   void release(RoundNumber number);
   /// Whether release(number) would free a file.

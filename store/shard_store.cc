@@ -1,4 +1,4 @@
-// ShardStore: gathering, writing and finishing rounds.
+// ShardStore: the start, what goes into rounds, and what their end tells.
 #include "store/shard_store.h"
 
 #include <algorithm>
@@ -13,15 +13,11 @@
 namespace strandlog::store {
 namespace {
 
-constexpr uint64_t kJournalTicket = uint64_t{1} << 62;
-constexpr size_t kMaxItems = 8192;  // a round with more is full
 constexpr size_t kMaxNoteBytes = 64u << 10;
 constexpr size_t kMaxNotes = 256;
-constexpr uint64_t kIdlePolls = 64;         // without work before a seal round is written
 constexpr uint64_t kRoundSlack = 1u << 20;  // head and gaps between chunks of a round, at most
 constexpr uint64_t kPaddingBytes = 64u << 10;
-constexpr uint64_t kLargeAppend = 1u << 20;   // a disk without room for it is called full
-constexpr uint64_t kPieceBytes = 256u << 10;  // entries of a replica worth a segment write
+constexpr uint64_t kLargeAppend = 1u << 20;  // a disk without room for it is called full
 
 uint64_t chunk_bytes(const StoreOptions& options) {
   return std::clamp<uint64_t>(page_up(options.tail_cache_bytes / 4), kPageBytes, 1u << 20);
@@ -86,7 +82,7 @@ Result<void> ShardStore::write_boot_round(RoundContent content) {
   Item boot{.kind = ItemKind::kBoot, .first = Index{boot_epoch_.value}, .extra = boot_id_.value};
   content.items.push_back(boot);
   TRY(journal_.make_header_sure());
-  ASSIGN(RoundWrite write, journal_.place(std::move(content)));
+  ASSIGN(RoundWrite write, journal_.place(content));
   uint64_t position = write.position;
   for (const Bytes& piece : write.pieces) {
     TRY(disk_.write(write.file, position, piece));
@@ -266,114 +262,7 @@ Result<void> ShardStore::room_for(uint64_t bytes) const {
   return {};
 }
 
-// --------------------------------------------------------------------------------------- rounds
-
-bool ShardStore::full() const {
-  return table_.buffer.round_bytes() >= options_.round_bytes || draft_.item_count() >= kMaxItems;
-}
-
-std::vector<RoundDurable::Touched> ShardStore::take_touched() {
-  std::vector<Uid> uids = draft_.take_touched();
-  std::sort(uids.begin(), uids.end());
-  std::vector<RoundDurable::Touched> touched;
-  touched.reserve(uids.size());
-  for (Uid uid : uids) {
-    const ReplicaLog& log = *table_.find(uid);
-    touched.push_back({uid, log.state().last, log.end().term, log.state().term, log.state().vote});
-  }
-  return touched;
-}
-
-RoundContent ShardStore::take_content() {
-  RoundContent content;
-  content.items = draft_.take_items();
-  content.payload_bytes = table_.buffer.round_bytes();
-  content.payload = table_.buffer.end_round();
-  return content;
-}
-
-void ShardStore::submit() {
-  CHECK(dirty() && !writing());
-  if (failed_) return;
-  send(take_content(), false);
-  if (checkpoint_due()) begin_checkpoint();
-}
-
-void ShardStore::send(RoundContent content, bool seal) {
-  InFlight flight;
-  flight.touched = take_touched();
-  flight.seal = seal;
-  if (image_has_place()) {
-    flight.image_shows = checkpoint_.shows();
-    attach_image(content);
-  }
-  auto write = journal_.place(std::move(content));
-  if (!write.ok()) {
-    fail(write.error());
-    return;
-  }
-  flight.number = write->number;
-  flight.bytes = write->bytes;
-  // An image alone is nothing a further checkpoint could shorten.
-  if (!(flight.image_shows && flight.touched.empty())) bytes_since_checkpoint_ += write->bytes;
-  in_flight_ = std::move(flight);
-  DiskOp op;
-  op.kind = DiskOp::Kind::kWrite;
-  op.lane = DiskOp::Lane::kJournal;
-  op.ticket = kJournalTicket | in_flight_->number.value;
-  op.file = write->file;
-  op.position = write->position;
-  op.pieces = std::move(write->pieces);
-  op.flush_after = !is_mutant(Mutant::kAckBeforeFlush);
-  disk_.submit(std::move(op));
-}
-
-void ShardStore::finish_round(const DiskDone& done) {
-  if (!done.result.ok() && !is_mutant(Mutant::kFlushErrorIgnored)) {
-    fail(done.result.error());
-    return;
-  }
-  InFlight flight = std::move(*in_flight_);
-  in_flight_.reset();
-  durable_ = flight.number;
-  sealed_ = flight.seal;
-  idle_polls_ = 0;
-  for (const RoundDurable::Touched& t : flight.touched) {
-    ReplicaLog& log = *table_.find(t.uid);
-    if (!log.in_service()) continue;
-    log.state().durable = std::max(log.state().durable, t.last);
-    if (log.unfiled_bytes() >= std::min(kPieceBytes, options_.segment_bytes / 2)) {
-      ready_.insert(t.uid);
-    }
-  }
-  if (flight.image_shows) {
-    older_image_ = newest_image_;
-    newest_image_ = *flight.image_shows;
-    journal_.release(older_image_);
-    ++figures_.checkpoints;
-  }
-  ++figures_.rounds;
-  figures_.round_bytes += flight.bytes;
-  events_.push_back(RoundDurable{flight.number, std::move(flight.touched)});
-}
-
-// A failed write or flush is never tried again: what the disk holds is unknown from here on.
-void ShardStore::fail(Error error) {
-  if (failed_) return;
-  failed_ = true;
-  LOG(kError, "store failed", kv("reason", error.text));
-  events_.push_back(StoreFailed{std::move(error)});
-}
-
-// A last round that another follows is provably whole; without a seal, damage to the last round
-// looks like a torn write.
-void ShardStore::seal_when_idle() {
-  if (sealed_ || failed_ || writing() || dirty()) return;
-  if (++idle_polls_ < kIdlePolls) return;
-  RoundContent content;
-  content.items.push_back({.kind = ItemKind::kSeal});
-  send(std::move(content), true);
-}
+// ------------------------------------------------------------------------------------- the driver
 
 void ShardStore::set_fault(Uid uid, const std::string& why) {
   ReplicaLog* log = table_.find(uid);
@@ -387,7 +276,7 @@ void ShardStore::poll(std::vector<StoreEvent>& events) {
   done_.clear();
   disk_.poll(done_);
   for (const DiskDone& done : done_) {
-    if (in_flight_ && done.ticket == (kJournalTicket | in_flight_->number.value)) {
+    if (in_flight_ && done.ticket == in_flight_->ticket) {
       finish_round(done);
     } else {
       on_disk_done(done);

@@ -41,7 +41,7 @@ class ShardStore final : public Store {
   bool dirty() const override { return !draft_.empty(); }
   bool full() const override;
   bool writing() const override { return in_flight_.has_value(); }
-  RoundNumber gathering() const override { return journal_.next_number(); }
+  RoundNumber gathering() const override { return journal_.next_number().plus(unplaced_ ? 1 : 0); }
   RoundNumber durable() const override { return durable_; }
   void submit() override;
   void poll(std::vector<StoreEvent>& events) override;
@@ -49,13 +49,14 @@ class ShardStore final : public Store {
   Result<bool> read(const ReadRequest& request, uint64_t ticket, ReadResult& result) override;
   std::optional<Term> term_at(Uid uid, Index index) const override;
   std::optional<Offset> next_offset_at(Uid uid, Index index) const override;
-  const DiskLanes& disk_lanes() const override { return disk_.lanes(); }
+  DiskLanes disk_lanes() const override;
   Figures figures() const override;
 
  private:
   static constexpr uint64_t kKeptFiles = 2;  ///< journal files that appends may not use up
   struct InFlight {
     RoundNumber number;
+    uint64_t ticket = 0;  ///< of its write; 0 before
     uint64_t bytes = 0;
     std::vector<RoundDurable::Touched> touched;  ///< by uid
     bool seal = false;
@@ -73,6 +74,7 @@ class ShardStore final : public Store {
   void clip_in_flight(Uid uid, const LogPoint& end);
   RoundContent take_content();
   void send(RoundContent content, bool seal);
+  void place_round();
   void finish_round(const DiskDone& done);
   void seal_when_idle();
   void set_fault(Uid uid, const std::string& why);
@@ -120,6 +122,7 @@ class ShardStore final : public Store {
   uint64_t appended_bytes_ = 0;  ///< of entries ever put in memory, less those taken back unfiled
   RoundDraft draft_;
   std::optional<InFlight> in_flight_;
+  std::optional<RoundContent> unplaced_;  ///< of the round in flight, while no file has room for it
   BootEpoch boot_epoch_;
   BootId boot_id_;
   RoundNumber durable_;

@@ -201,7 +201,9 @@ class Store {
   virtual std::optional<Offset> next_offset_at(Uid uid, Index index) const = 0;
 
   // ---- figures
-  virtual const DiskLanes& disk_lanes() const = 0;  ///< by DiskOp::Lane
+  /// By DiskOp::Lane. On a full disk without a journal file for it a round waits for space: it is
+  /// one operation more that the journal's lane owes.
+  virtual DiskLanes disk_lanes() const = 0;
   struct Figures {
     uint64_t rounds = 0, round_bytes = 0, journal_bytes = 0, unsegmented_bytes = 0,
              segment_bytes_written = 0, checkpoints = 0, tail_cache_bytes = 0, disk_reads = 0,

@@ -84,6 +84,7 @@ void ShardStore::background() {
     measure_free_space();
   }
   if (polls_ % kRetryPolls == 0) keep_spare_files();
+  if (unplaced_ && polls_ % kRetryPolls == 0) place_round();
   if (filer_.must_retry() && polls_ % kRetryPolls == 0) filer_.retry();
   // The checkpoint comes first: what waits for it must not go past the end that it froze.
   if (durable_ >= checkpoint_.shows()) check(checkpoint_.advance(table_, filer_));

@@ -171,7 +171,7 @@ void write_image(SegmentBench& bench, const SegmentRange& range, LogStart start)
   std::memset(payload->data(), 0, payload->size());
   std::memcpy(payload->data(), part.data(), part.size());
   auto put = [&](RoundContent content) {
-    RoundWrite write = journal.place(std::move(content)).value();
+    RoundWrite write = journal.place(content).value();
     for (const Bytes& piece : write.pieces) {
       ASSERT_TRUE(bench.disk.write(write.file, write.position, piece).ok());
       write.position += piece.size();

@@ -123,6 +123,34 @@ TEST_F(SmallDisk, SurvivesOthersTakingTheReserveAway) {
   EXPECT_TRUE(room().ok());
 }
 
+// Once it stopped the process.
+TEST_F(SmallDisk, ARoundWaitsForSpaceWhenNoFileIsLeft) {
+  for (int i = 0; i < 1000; ++i) tested_.poll();
+  disk_.leave_free(0);
+  const uint64_t journal = static_cast<size_t>(DiskOp::Lane::kJournal);
+  uint64_t term = 1;
+  while (!tested_.store().writing() && term < 1000) {
+    tested_.hard_state(1, Term{++term}, Uid{1});
+    tested_.submit();
+    for (int i = 0; i < 50; ++i) tested_.poll();
+  }
+  ASSERT_TRUE(tested_.store().writing());
+  EXPECT_EQ(tested_.store().disk_lanes()[journal].open, 1u);
+  RoundNumber waits = tested_.store().durable().plus(1);
+  tested_.hard_state(1, Term{++term}, Uid{2});  // into the next one
+  EXPECT_EQ(tested_.store().gathering(), waits.plus(1));
+  EXPECT_EQ(room().error().code, Code::kDiskFull);
+  disk_.leave_free(2u << 20);
+  EXPECT_TRUE(tested_.settle());
+  EXPECT_EQ(tested_.store().durable(), waits);
+  round();
+  EXPECT_EQ(tested_.store().disk_lanes()[journal].open, 0u);
+  EXPECT_EQ(model_of(tested_.store()), tested_.model);
+  tested_.close();
+  ASSERT_TRUE(tested_.open(2).ok());
+  EXPECT_EQ(model_of(tested_.store()), tested_.model);
+}
+
 // Of a process that was killed; what it still had to write finds no room either.
 class SmallDiskStart : public SmallDisk {
  protected:
