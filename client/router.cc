@@ -33,14 +33,19 @@ bool Router::is_missing(const std::string& name) const {
   return told != told_.end() && told->second.missing;
 }
 
-std::optional<Error> Router::why_gone(const TopicPartition& where) const {
-  const TopicRoute* route = topic(where.topic);
-  if (route == nullptr) {
-    return is_missing(where.topic) ? std::optional(no_topic(where.topic)) : std::nullopt;
-  }
-  size_t partitions = route->partitions.size();
+std::optional<Error> Router::why_gone(const TopicPartition& where) {
+  auto told = told_.find(where.topic);
+  if (told == told_.end()) return std::nullopt;
+  if (told->second.missing) return no_topic(where.topic);
+  if (!told->second.route) return std::nullopt;
+  size_t partitions = told->second.route->partitions.size();
   if (static_cast<size_t>(where.partition) < partitions) return std::nullopt;
-  return no_partition(where.topic, partitions, where.partition);
+  // It may have been made anew with more of them since.
+  if (now_ <= told->second.told_at.plus_ms(kFreshMs)) {
+    return no_partition(where.topic, partitions, where.partition);
+  }
+  wanted_.try_emplace(where.topic);
+  return std::nullopt;
 }
 
 std::string Router::leader_of(const std::string& name, uint32_t partition) const {
@@ -114,6 +119,7 @@ void Router::absorb_topic(const wire::MetadataAnswer::Topic& topic, uint64_t cat
   told.backoff.reset();
   told.missing = missing;
   told.catalog_index = std::max(told.catalog_index, catalog_index);
+  told.told_at = now_;
   if (missing) {
     told.route.reset();
   } else {

@@ -37,7 +37,8 @@ class Router {
   const TopicRoute* topic(const std::string& name) const;
   /// kNotFound when a broker said that the topic does not exist (only the catalog's leader does,
   /// and only with a majority's word), or when it has no such partition: made anew with fewer, say.
-  std::optional<Error> why_gone(const TopicPartition& where) const;
+  /// Of a partition that it never heard of it asks first, unless it has just done so.
+  std::optional<Error> why_gone(const TopicPartition& where);
   /// The leader's client address; empty: unknown.
   std::string leader_of(const std::string& topic, uint32_t partition) const;
   /// Refreshes what is known of the topic soon. While no broker knows it, or only ones that lag,
@@ -55,12 +56,15 @@ class Router {
  private:
   /// Two refreshes are at least this far apart.
   static constexpr int64_t kSpacingMs = 20;
+  /// For so long an answer tells how many partitions there are.
+  static constexpr int64_t kFreshMs = 1'000;
   struct Told {
     std::optional<TopicRoute> route;
     bool missing = false;
     /// Of the newest answer. It stays when the topic is gone: a broker that lags must not bring it
     /// back.
     uint64_t catalog_index = 0;
+    Time told_at;
     Backoff backoff{kSpacingMs};  ///< while nobody knows enough
   };
   struct Lookup {

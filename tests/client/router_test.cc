@@ -185,6 +185,24 @@ TEST(Router, TurnsToAnotherBrokerWhenOneSaysNothingNew) {
   EXPECT_EQ(world.metadata_from.size(), 2u);
 }
 
+// Made anew with more of them, say.
+TEST(Router, AsksBeforeItDeniesAPartition) {
+  FakeWorld world(2);
+  look_up(world, "t", 1);
+  auto denies = [&](int32_t partition) {
+    return world.core.router().why_gone({"t", partition}).has_value();
+  };
+  EXPECT_TRUE(denies(2)) << "this was told just now";
+  world.pass_ms(5'000);
+  world.metadata.topics[0].partitions.resize(3, world.metadata.topics[0].partitions[1]);
+  world.metadata.topics[0].partitions[2].partition = 2;
+  EXPECT_FALSE(denies(2));
+  EXPECT_FALSE(denies(3));
+  world.pass_ms(100);
+  EXPECT_FALSE(denies(2));
+  EXPECT_TRUE(denies(3));
+}
+
 TEST(Router, WaitsForABrokerThatDoesNotKnowYetWhichTopicsThereAre) {
   FakeWorld world;
   wire::MetadataAnswer complete = world.metadata;
