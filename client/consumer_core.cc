@@ -135,11 +135,13 @@ void ConsumerCore::fetch(Time now, const std::string& address,
   });
 }
 
-// The partition as it was when asked for; nullptr when it has been sought or unassigned since.
+// The partition as it was when asked for; nullptr when it has been sought, unassigned, or given up
+// with its trouble since.
 ConsumerCore::Partition* ConsumerCore::current(const Asked& asked) {
   auto found = partitions_.find(asked.where);
-  if (found == partitions_.end() || found->second.generation != asked.generation) return nullptr;
-  return &found->second;
+  if (found == partitions_.end()) return nullptr;
+  Partition& partition = found->second;
+  return partition.generation == asked.generation && !partition.paused ? &partition : nullptr;
 }
 
 void ConsumerCore::on_reply(const std::string& address, Reply reply) {

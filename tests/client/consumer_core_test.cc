@@ -183,6 +183,18 @@ TEST(ConsumerCore, ReportsADeletedTopic) {
   EXPECT_EQ(consumer.troubles[0].error.code, Code::kNotFound);
 }
 
+TEST(ConsumerCore, DeliversNothingAfterItsTrouble) {
+  ConsumerTester consumer;
+  consumer.assign({{0, 0}});
+  Asked under_way = consumer.world.take();
+  consumer.world.metadata.topics.clear();
+  consumer.world.core.router().want("t");
+  consumer.world.pass_ms(100);
+  ASSERT_EQ(consumer.troubles.size(), 1u);
+  consumer.give(under_way, 0, {"a"});
+  EXPECT_TRUE(consumer.runs.empty());
+}
+
 TEST(ConsumerCore, ReportsAPartitionThatTheTopicNoLongerHas) {
   ConsumerTester consumer;
   consumer.assign({{1, 0}});
