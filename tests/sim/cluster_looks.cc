@@ -133,17 +133,18 @@ void SimCluster::look_at_brokers() {
 }
 
 void SimCluster::ask_what_it_uses(const SimBroker& broker) {
-  uint64_t journal = broker.disk().bytes_in("journal"),
-           told = broker.store().figures().journal_bytes;
-  if (!is_as_told(told, journal, broker.config(), watch_.longest_message())) {
-    violated("I23: " + broker.host() + " has a journal of " + std::to_string(journal) +
+  store::FakeDisk::Folder journal = broker.disk().folder("journal");
+  uint64_t told = broker.store().figures().journal_bytes;
+  if (!is_as_told(told, journal, broker.config())) {
+    violated("I23: " + broker.host() + " has a journal of " + std::to_string(journal.bytes) +
              " bytes and tells of " + std::to_string(told));
   }
   auto judge_it = [this, &broker, journal](const wire::Answer& answer) {
     ++figures_.resources_checked;
+    store::FakeDisk::Folder now = broker.disk().folder("journal");
+    now.bytes = std::max(now.bytes, journal.bytes);
     auto beyond = beyond_bounds(std::get<wire::StatusAnswer>(answer.body), broker.config(),
-                                watch_.longest_message(),
-                                std::max(journal, broker.disk().bytes_in("journal")));
+                                watch_.longest_message(), now);
     for (const std::string& what : beyond) violated("I23: " + broker.host() + " " + what);
   };
   operator_->ask(broker.config().listen, wire::StatusRequest{}, judge_it);

@@ -18,7 +18,8 @@ wire::StatusAnswer idle() {
   return status;
 }
 
-size_t beyond(const std::map<std::string, uint64_t>& figures, uint64_t journal_bytes = 0) {
+size_t beyond(const std::map<std::string, uint64_t>& figures,
+              const store::FakeDisk::Folder& journal = {}) {
   broker::BrokerConfig config;
   config.uncommitted_bytes_group = 10'000;
   config.uncommitted_bytes_broker = 15'000;
@@ -31,7 +32,7 @@ size_t beyond(const std::map<std::string, uint64_t>& figures, uint64_t journal_b
   config.store.round_bytes = 4'096;
   wire::StatusAnswer status = idle();
   for (const auto& [name, value] : figures) status.counters[name] = value;
-  return beyond_bounds(status, config, kMessage, journal_bytes).size();
+  return beyond_bounds(status, config, kMessage, journal).size();
 }
 
 TEST(Resources, EachHasABoundThatOneMessageMayGoBeyond) {
@@ -41,12 +42,12 @@ TEST(Resources, EachHasABoundThatOneMessageMayGoBeyond) {
   EXPECT_EQ(beyond({{"replicas_leading", 1}, {"uncommitted_bytes", 12'001}}), 1u);
   EXPECT_EQ(beyond({{"replicas_leading", 3}, {"uncommitted_bytes", 21'000}}), 0u);
   EXPECT_EQ(beyond({{"replicas_leading", 3}, {"uncommitted_bytes", 21'001}}), 1u);
-  EXPECT_EQ(beyond({{"journal_bytes", 5u << 20}}), 0u);
-  EXPECT_EQ(beyond({{"journal_bytes", (5u << 20) + 1}}), 1u);
+  EXPECT_EQ(beyond({}, {.files = 6}), 0u);
+  EXPECT_EQ(beyond({}, {.files = 7}), 1u);
   EXPECT_EQ(beyond({{"unsegmented_bytes", 100'000}}), 1u) << "it lies nowhere";
   EXPECT_EQ(beyond({{"unsegmented_bytes", 100'000}, {"journal_bytes", 1u << 20}}), 1u)
       << "saying so is not enough";
-  EXPECT_EQ(beyond({{"unsegmented_bytes", 100'000}}, 1u << 20), 0u);
+  EXPECT_EQ(beyond({{"unsegmented_bytes", 100'000}}, {.bytes = 1u << 20}), 0u);
   EXPECT_EQ(beyond({{"tail_cache_bytes", 100'000}}), 1u);
   EXPECT_EQ(beyond({{"deferred_bytes", 22'000}}), 0u);
   EXPECT_EQ(beyond({{"deferred_bytes", 22'001}}), 1u);
@@ -60,16 +61,17 @@ TEST(Resources, AJournalIsAsLongAsItsStoreSaysButForOneFile) {
   broker::BrokerConfig config;
   config.store.journal_file_bytes = 1'000'000;
   config.store.round_bytes = 4'096;
-  EXPECT_TRUE(is_as_told(5'000'000, 4'000'000, config, kMessage));
-  EXPECT_TRUE(is_as_told(5'000'000, 6'000'000, config, kMessage));
-  EXPECT_FALSE(is_as_told(5'000'000, 3'999'999, config, kMessage));
-  EXPECT_FALSE(is_as_told(5'000'000, 6'000'001, config, kMessage));
+  EXPECT_TRUE(is_as_told(5'000'000, {.bytes = 4'000'000}, config));
+  EXPECT_TRUE(is_as_told(5'000'000, {.bytes = 6'000'000}, config));
+  EXPECT_FALSE(is_as_told(5'000'000, {.bytes = 3'999'999}, config));
+  EXPECT_FALSE(is_as_told(5'000'000, {.bytes = 6'000'001}, config));
+  EXPECT_TRUE(is_as_told(5'000'000, {.bytes = 6'000'001, .longest = 1'000'001}, config));
 }
 
 TEST(Resources, AFigureThatIsNotToldIsMissed) {
   wire::StatusAnswer status = idle();
-  status.counters.erase("journal_bytes");
-  EXPECT_FALSE(beyond_bounds(status, {}, kMessage, 0).empty());
+  status.counters.erase("tail_cache_bytes");
+  EXPECT_FALSE(beyond_bounds(status, {}, kMessage, {}).empty());
 }
 
 }  // namespace

@@ -453,12 +453,16 @@ std::vector<std::string> FakeDisk::files() const {
   return out;
 }
 
-uint64_t FakeDisk::bytes_in(const std::string& directory) const {
-  uint64_t bytes = 0;
+FakeDisk::Folder FakeDisk::folder(const std::string& directory) const {
+  Folder out;
   for (const auto& [path, id] : names_) {
-    if (id != kDirectory && parent_of(path) == directory) bytes += files_.at(id).now.size();
+    if (id == kDirectory || parent_of(path) != directory) continue;
+    uint64_t bytes = files_.at(id).now.size();
+    ++out.files;
+    out.bytes += bytes;
+    out.longest = std::max(out.longest, bytes);
   }
-  return bytes;
+  return out;
 }
 
 std::vector<uint8_t> FakeDisk::bytes_of(const std::string& path) const {

@@ -116,8 +116,11 @@ class FakeDisk : public Disk {
   bool is_limited() const { return capacity_ != kAmple; }
 
   // ---- looking and damaging; the file must exist
-  std::vector<std::string> files() const;                 ///< all paths, sorted
-  uint64_t bytes_in(const std::string& directory) const;  ///< of its files, as they show
+  std::vector<std::string> files() const;  ///< all paths, sorted
+  struct Folder {
+    uint64_t files = 0, bytes = 0, longest = 0;  ///< as they show
+  };
+  Folder folder(const std::string& directory) const;
   bool exists(const std::string& path) const { return names_.contains(path); }
   std::vector<uint8_t> bytes_of(const std::string& path) const;  ///< as a read sees them
   std::vector<uint8_t> durable_bytes_of(
