@@ -41,7 +41,8 @@ void SimCluster::expect_undisturbed(const std::string& topic) {
              topic + " failed");
   }
   for (const auto& [client, count] : history_.possible_duplicates) {
-    if (count == 0) continue;
+    // What is under way when its topic is deleted may have been written.
+    if (count == 0 || !history_.deleted.empty()) continue;
     violated("I24: nothing was done to anybody, and client " + std::to_string(client) + " sent " +
              std::to_string(count) + " records again");
   }
