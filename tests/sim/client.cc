@@ -99,7 +99,7 @@ bool SimClient::produce(const Place& where, uint32_t partitions, size_t bytes) {
     return false;
   }
   sent.client = number_;
-  sent.where = {history_.incarnations.now(where.topic), where.partition};
+  sent.where = {known_as(where.topic), where.partition};
   sent.value = brief(*record.value);
   sent.acks = producer_config_.acks;
   sent.invoked = schedule_.now();
@@ -107,6 +107,14 @@ bool SimClient::produce(const Place& where, uint32_t partitions, size_t bytes) {
   ++open_sends_;
   wake();
   return true;
+}
+
+// A client that has not heard that a topic was made anew writes to the old one, and a broker that
+// has not heard it either takes that.
+std::string SimClient::known_as(const std::string& topic) {
+  const client::TopicRoute* route = core_.router().topic(topic);
+  std::string known = route ? history_.incarnations.of(route->id.text()) : "";
+  return known.empty() ? history_.incarnations.now(topic) : known;
 }
 
 void SimClient::consume(const std::vector<Place>& places) {

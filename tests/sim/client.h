@@ -59,6 +59,7 @@ class SimClient : public client::FetchSink {
   /// another than before. None: the topic was made anew twice before anything of it came.
   Run* run_for(const Place& where, const GroupId& group);
   void begin_run(const Place& where, const std::string& incarnation, bool from_start);
+  std::string known_as(const std::string& topic);
 
   Schedule& schedule_;
   Dice dice_;
