@@ -46,8 +46,10 @@ void SimCluster::expect_undisturbed(const std::string& topic) {
     violated("I24: nothing was done to anybody, and client " + std::to_string(client) + " sent " +
              std::to_string(count) + " records again");
   }
+  // While a topic is deleted, some of its replicas are gone before others.
+  auto held = holders_of_groups();
   for (const auto& [group, terms] : watch_.terms_led()) {
-    if (terms == 1) continue;
+    if (terms == 1 || !held.contains(group)) continue;
     violated("I24: nothing was done to anybody, and a group was led in " + std::to_string(terms) +
              " terms");
   }
