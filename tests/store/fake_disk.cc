@@ -1,4 +1,4 @@
-// The disk in memory: two images per file, names with a fate of their own, faults on request.
+// The disk in memory: operations that block; two images per file, faults on request.
 #include "tests/store/fake_disk.h"
 
 #include <algorithm>
@@ -7,23 +7,13 @@ namespace strandlog::store {
 
 namespace {
 
-size_t lane_number(DiskOp::Lane lane) { return static_cast<size_t>(lane); }
-
 std::string directory_name(const std::string& path) { return path == "." ? "" : path; }
 
 std::string at(const std::string& path, uint64_t position) {
   return path + " at " + std::to_string(position);
 }
 
-std::vector<uint8_t> all_of(const SparseBytes& bytes) {
-  std::vector<uint8_t> out(bytes.size());
-  bytes.read(0, out);
-  return out;
-}
-
 }  // namespace
-
-// ------------------------------------------------------------------------------------- blocking
 
 std::string FakeDisk::parent_of(const std::string& path) {
   size_t slash = path.rfind('/');
@@ -338,170 +328,6 @@ Result<void> FakeDisk::remove_name(const std::string& path) {
 Result<uint64_t> FakeDisk::free_bytes() {
   uint64_t used = used_bytes();
   return used < capacity_ ? capacity_ - used : 0;
-}
-
-// --------------------------------------------------------------------------------- asynchronous
-
-void FakeDisk::submit(DiskOp op) {
-  Pending pending;
-  if (op.kind == DiskOp::Kind::kRemove || op.kind == DiskOp::Kind::kFlushDirectory) {
-    pending.path = op.path;
-  } else {
-    const Open& open = opened(op.file);
-    pending.file = open.file;
-    pending.mode = open.mode;
-    pending.path = open.path;
-    uint64_t position = op.position;
-    for (const Bytes& piece : op.pieces) {
-      check_aligned(open.mode, position, piece.data(), piece.size());
-      position += piece.size();
-    }
-  }
-  pending.op = std::move(op);
-  pending_.push_back(std::move(pending));
-}
-
-std::optional<Result<uint64_t>> FakeDisk::run(const Pending& pending) {
-  if (stopped()) return std::nullopt;
-  Open open{pending.file, pending.mode, pending.path};
-  auto moved = [](Result<void> result) -> Result<uint64_t> {
-    if (!result.ok()) return result.error();
-    return uint64_t{0};
-  };
-  switch (pending.op.kind) {
-    case DiskOp::Kind::kWrite: {
-      std::vector<ByteView> pieces(pending.op.pieces.begin(), pending.op.pieces.end());
-      Result<uint64_t> written = write_pieces(open, pending.op.position, pieces);
-      if (!written.ok() || !pending.op.flush_after) return written;
-      if (stopped()) return std::nullopt;  // between the write and its flush
-      if (auto flushed = flush_file(open); !flushed.ok()) return flushed.error();
-      return written;
-    }
-    case DiskOp::Kind::kRead:
-      return read_from(open, pending.op.position, *pending.op.into);
-    case DiskOp::Kind::kAllocate:
-      if (auto done = allocate_in(open, pending.op.position); !done.ok()) return done.error();
-      if (!pending.op.flush_after) return uint64_t{0};
-      if (stopped()) return std::nullopt;  // between the two
-      return moved(flush_file(open));
-    case DiskOp::Kind::kFlush:
-      return moved(flush_file(open));
-    case DiskOp::Kind::kFlushDirectory:
-      return moved(flush_directory(pending.path));
-    case DiskOp::Kind::kRemove:
-      return moved(remove_name(pending.path));
-  }
-  return std::nullopt;
-}
-
-// False: the disk stopped.
-bool FakeDisk::complete(size_t i, std::vector<DiskDone>& done) {
-  auto result = run(pending_[i]);
-  if (!result) return false;
-  uint64_t file = pending_[i].file;
-  done.push_back({pending_[i].op.ticket, std::move(*result)});
-  pending_.erase(pending_.begin() + static_cast<ptrdiff_t>(i));
-  forget_if_unused(file);
-  return true;
-}
-
-void FakeDisk::finish_one(DiskOp::Lane lane) {
-  for (size_t i = 0; i < pending_.size(); ++i) {
-    if (pending_[i].op.lane != lane) continue;
-    complete(i, finished_);
-    return;
-  }
-}
-
-void FakeDisk::poll(std::vector<DiskDone>& done) {
-  std::move(finished_.begin(), finished_.end(), std::back_inserter(done));
-  finished_.clear();
-  size_t left = poll_limit_;
-  for (size_t i = 0; i < pending_.size() && left > 0;) {
-    if (held_[lane_number(pending_[i].op.lane)]) {
-      ++i;
-      continue;
-    }
-    if (!complete(i, done)) return;
-    --left;
-  }
-}
-
-void FakeDisk::hold() { held_.fill(true); }
-void FakeDisk::hold(DiskOp::Lane lane) { held_[lane_number(lane)] = true; }
-void FakeDisk::release() { held_.fill(false); }
-void FakeDisk::release(DiskOp::Lane lane) { held_[lane_number(lane)] = false; }
-
-void FakeDisk::stop_after(uint64_t count) {
-  stop_at_ = operations_ + count;
-  partial_taken_ = false;
-}
-
-// --------------------------------------------------------------------------- looking, damaging
-
-void FakeDisk::add_read_error(const std::string& path, uint64_t begin, uint64_t end) {
-  CHECK(begin < end);
-  File& file = files_.at(names_.at(path));
-  for (uint64_t s = begin / kSector; s * kSector < end; ++s) file.bad_sectors.insert(s);
-}
-
-std::vector<std::string> FakeDisk::files() const {
-  std::vector<std::string> out;
-  for (const auto& [path, id] : names_) {
-    if (id != kDirectory) out.push_back(path);
-  }
-  return out;
-}
-
-FakeDisk::Folder FakeDisk::folder(const std::string& directory) const {
-  Folder out;
-  for (const auto& [path, id] : names_) {
-    if (id == kDirectory || parent_of(path) != directory) continue;
-    uint64_t bytes = files_.at(id).now.size();
-    ++out.files;
-    out.bytes += bytes;
-    out.longest = std::max(out.longest, bytes);
-  }
-  return out;
-}
-
-std::vector<uint8_t> FakeDisk::bytes_of(const std::string& path) const {
-  return all_of(files_.at(names_.at(path)).now);
-}
-
-std::vector<uint8_t> FakeDisk::durable_bytes_of(const std::string& path) const {
-  return all_of(files_.at(names_.at(path)).durable);
-}
-
-void FakeDisk::flip(const std::string& path, uint64_t position, uint8_t mask) {
-  File& file = files_.at(names_.at(path));
-  for (SparseBytes* image : {&file.now, &file.durable}) {
-    std::array<uint8_t, 1> byte{};
-    if (image->read(position, byte) == 0) continue;
-    byte[0] ^= mask;
-    image->write(position, byte);
-  }
-}
-
-void FakeDisk::put(const std::string& path, ByteView bytes) {
-  used_.reset();
-  if (!names_.contains(path)) names_[path] = durable_names_[path] = next_file_++;
-  File& file = files_[names_.at(path)];
-  for (SparseBytes* image : {&file.now, &file.durable}) {
-    image->resize(0);
-    image->write(0, bytes);
-  }
-  file.dirty.clear();
-  durable_names_[path] = names_.at(path);
-}
-
-void FakeDisk::erase(const std::string& path) {
-  used_.reset();
-  uint64_t id = names_.at(path);
-  names_.erase(path);
-  durable_names_.erase(path);
-  std::erase_if(changes_, [&](const NameChange& c) { return c.to == path || c.from == path; });
-  forget_if_unused(id);
 }
 
 }  // namespace strandlog::store
