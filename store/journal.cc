@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <set>
 #include <utility>
 
 #include "base/log.h"
@@ -57,19 +58,10 @@ void Journal::adopt(const JournalScan& scan, const JournalEnd& end) {
       file->sequence = scanned.header->sequence;
       file->salt = scanned.header->salt;
       next_sequence_ = std::max(next_sequence_, file->sequence + 1);
-      file->last_round = scan.highest;  // of a file without a readable round, for all we know
     }
     next_name_ = std::max(next_name_, name_of(file->path) + 1);
     bytes_ += file->bytes;
     files_.push_back(std::move(file));
-  }
-  bool knows_all = std::all_of(scan.chain.begin(), scan.chain.end(),
-                               [](const ChainLink& link) { return link.found.has_value(); });
-  for (auto& file : files_) file->is_replaced = file->in_use && knows_all;
-  for (const ChainLink& link : scan.chain) {
-    if (!link.found) continue;
-    files_[link.found->file]->last_round = link.number;
-    files_[link.found->file]->is_replaced = false;
   }
   next_ = scan.highest.plus(1);
   if (scan.files_in_use == 0) return;
@@ -79,6 +71,31 @@ void Journal::adopt(const JournalScan& scan, const JournalEnd& end) {
   bool goes_on = end.file + 1 == scan.files_in_use;
   position_ = goes_on ? end.position : kJournalHeaderBytes;
   if (!goes_on || !end.header_is_sure) unsure_header_ = scan.files[scan.files_in_use - 1].header;
+  find_what_is_needed(scan, end.shown);
+  release(end.shown);
+}
+
+// A file without a round of the chain is as good as unused, however many rounds it once held: it
+// still has its header. It may only hold a round of the chain unseen if one is lost, and a round
+// that counts should the one of this start be torn if that was seen there.
+void Journal::find_what_is_needed(const JournalScan& scan, RoundNumber shown) {
+  std::set<size_t> linked, replaced;
+  bool knows_all = true;
+  for (const ChainLink& link : scan.chain) {
+    knows_all = knows_all && (link.found || link.number <= shown);
+    if (!link.found) continue;
+    linked.insert(link.found->file);
+    files_[link.found->file]->last_round = link.number;
+  }
+  for (const ScannedRound& round : scan.replaced) replaced.insert(round.file);
+  for (size_t i = 0; i < scan.files_in_use; ++i) {
+    if (linked.contains(i)) continue;
+    File& file = *files_[i];
+    file.last_round = scan.highest;  // for all we know
+    if (!knows_all || &file == active_) continue;
+    file.is_replaced = replaced.contains(i);
+    file.in_use = file.is_replaced;
+  }
 }
 
 void Journal::follow(LastRound last) { last_ = std::move(last); }

@@ -49,6 +49,7 @@ struct JournalEnd {
   size_t file = 0;                          ///< in JournalScan::files
   uint64_t position = kJournalHeaderBytes;  ///< behind the last round
   bool header_is_sure = false;              ///< durable: a round before the last vouches for it
+  RoundNumber shown;                        ///< by a base image: rounds up to it are not needed
 };
 
 /// One shard's thread. At most one round may be under way at a time.
@@ -125,6 +126,7 @@ class Journal {
     uint64_t allocated = 0, named = 0;  ///< tickets
     std::optional<Error> error;
   };
+  void find_what_is_needed(const JournalScan& scan, RoundNumber shown);
   uint64_t files_to_make() const;
   Result<void> begin_file(uint64_t round_bytes);
   uint64_t file_bytes_for(uint64_t round_bytes) const;

@@ -305,10 +305,10 @@ Result<void> Recovery::hand_over() {
     end.position = cut_at_->position;
   }
   end.header_is_sure = is_header_sure(end);
-  journal_.adopt(scan_, end);
   // As while running: each start would take a file more than it gives back, and on a full disk
   // there is nothing else to use.
-  journal_.release(recovered_.older_image);
+  end.shown = recovered_.older_image;
+  journal_.adopt(scan_, end);
   LastRound last;
   if (!chain.empty()) last.number = chain.back().number;
   if (chain.size() > 1) last.previous = chain[chain.size() - 2].number;

@@ -98,6 +98,19 @@ TEST(StoreSegments, LetTheJournalRecycleItsFilesAfterEachStart) {
   EXPECT_TRUE(model_of(f.store()) == f.modelled.model);
 }
 
+// Files that the process before had no use for any more still have their headers.
+TEST(StoreSegments, LetTheJournalRecycleItsFilesAfterStartsThatComeSoon) {
+  for (int rounds = 0; rounds < 8; ++rounds) {
+    Filled f(100);
+    for (uint64_t start = 0; start < 20; ++start) {
+      f.modelled.close();
+      ASSERT_TRUE(f.modelled.open(4 + start).ok());
+      for (int round = 0; round < rounds; ++round) f.fill();
+    }
+    EXPECT_LE(f.store().figures().journal_bytes, 512u << 10) << rounds << " rounds after a start";
+  }
+}
+
 TEST(StoreSegments, RefuseAppendsWhileTheyLagBehindAFullJournal) {
   Filled f(10);
   f.disk.hold(DiskOp::Lane::kBackground);
