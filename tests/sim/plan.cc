@@ -9,6 +9,7 @@ namespace strandlog::sim {
 namespace {
 
 constexpr uint64_t kFewestStrikes = 5;
+constexpr uint64_t kWholeAppend = 1u << 20;
 constexpr int64_t kQuietEndMs = 5'000;  // the last faults have time to act
 
 struct Named {
@@ -49,9 +50,13 @@ void draw_knobs(Dice& dice, broker::BrokerConfig& config) {
   store.round_bytes = dice.pick<uint64_t>({1, 4u << 10, 64u << 10, 1u << 20});
   store.reserve_bytes = 1u << 20;
   config.replication_window_bytes = dice.pick<uint64_t>({1, 64u << 10, 8u << 20});
-  config.replication_append_bytes = dice.pick<uint64_t>({1, 4u << 10, 1u << 20});
-  // Entries that are read one by one from a slow disk come slower than clients send.
-  if (config.replication_append_bytes == 1) store.tail_cache_bytes = 4u << 20;
+  config.replication_append_bytes = dice.pick<uint64_t>({1, 4u << 10, kWholeAppend});
+  // Entries that are read from a slow disk and answered one by one come slower than clients send.
+  if (config.replication_append_bytes < kWholeAppend) {
+    store.tail_cache_bytes = 4u << 20;
+    config.replication_window_bytes =
+        std::max<uint64_t>(config.replication_window_bytes, 64u << 10);
+  }
   config.uncommitted_bytes_group = dice.pick<uint64_t>({256u << 10, 32u << 20});
   config.max_pending_fetches = dice.pick<size_t>({2, 60, 20'000});
   config.max_deferred_bytes = dice.pick<size_t>({256u << 10, 128u << 20});
@@ -139,6 +144,7 @@ Plan draw_plan(uint64_t seed) {
     }
   }
   draw_knobs(dice, plan.config);
+  if (plan.config.replication_append_bytes < kWholeAppend) plan.record_bytes /= 5;
   // Long records in short segments would be nothing but opening files.
   if (plan.config.store.segment_bytes < 64u << 10) {
     plan.record_bytes /= 5;
