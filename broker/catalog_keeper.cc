@@ -189,9 +189,14 @@ void CatalogKeeper::destroy_deleted() {
   }
 }
 
-// Its creation was given up before it ever voted or acknowledged; another replica takes its place.
+// Its creation was given up before it ever voted or acknowledged; another replica took its place. A
+// tombstone, which may have come and gone since, waits only for that one. But who minted uids
+// beyond it has had its topic, so that what is absent is gone, not still to come.
 bool CatalogKeeper::is_superseded(const store::ReplicaState& state) const {
   if (state.life != store::Life::kMade) return false;
+  if (!context_.catalog.topic(state.spec.topic)) {
+    return state.spec.uid < context_.catalog.next_uid();
+  }
   const auto* partition = context_.catalog.partition({state.spec.topic, state.spec.partition});
   return partition && partition->creation > state.spec.creation;
 }

@@ -75,5 +75,24 @@ TEST_F(CatalogKeeperTest, LetsRequestsExpireInTheTurnOfTheirDeadline) {
   EXPECT_EQ(failure(), Code::kTimeout);
 }
 
+// It was made, given up for another, and its topic deleted while this broker was away.
+TEST_F(CatalogKeeperTest, GivesUpAReplicaThatWasMadeForATopicThatIsNoMore) {
+  const Uid gone{50}, to_come{60};
+  for (Uid uid : {gone, to_come}) {
+    store::ReplicaSpec spec = spec_;
+    spec.uid = uid;
+    spec.topic.bytes[0] = spec.group.bytes[0] = static_cast<uint8_t>(uid.value);
+    store_->make(spec, {});
+  }
+  CatalogState state;
+  state.next_uid = to_come;
+  state.applied = Index{1};
+  catalog_ = *Catalog::from(std::move(state));
+  keeper_.tick(peers_);
+
+  EXPECT_EQ(store_->replicas().at(gone).life, store::Life::kDead);
+  EXPECT_EQ(store_->replicas().at(to_come).life, store::Life::kMade);
+}
+
 }  // namespace
 }  // namespace strandlog::broker

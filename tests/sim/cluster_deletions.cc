@@ -39,7 +39,9 @@ std::optional<std::string> SimCluster::holder_of_deleted() const {
     for (const auto& [uid, replica] : broker->store().replicas()) {
       if (replica.life == store::Life::kDead) continue;
       auto found = gone_.find(replica.spec.topic.text());
-      if (found != gone_.end()) return broker->host() + " holds " + found->second;
+      if (found == gone_.end()) continue;
+      return broker->host() + " holds replica " + std::to_string(uid.value) + " of " +
+             found->second;
     }
   }
   return std::nullopt;
