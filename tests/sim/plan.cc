@@ -50,7 +50,7 @@ void draw_knobs(Dice& dice, broker::BrokerConfig& config) {
   store.round_bytes = dice.pick<uint64_t>({1, 4u << 10, 64u << 10, 1u << 20});
   store.reserve_bytes = 1u << 20;
   config.replication_window_bytes = dice.pick<uint64_t>({1, 64u << 10, 8u << 20});
-  config.replication_append_bytes = dice.pick<uint64_t>({1, 4u << 10, kWholeAppend});
+  config.replication_append_bytes = dice.pick<uint64_t>({1, 1, 4u << 10, kWholeAppend});
   // Entries that are read from a slow disk and answered one by one come slower than clients send.
   if (config.replication_append_bytes < kWholeAppend) {
     store.tail_cache_bytes = 4u << 20;
