@@ -205,15 +205,26 @@ void Injector::begin_fall(Fall fall, const LeaderSeen& seen) {
   });
 }
 
+Injector::End Injector::deafen(SimBroker& one) {
+  Ways ways;
+  for (auto& other : cluster_.brokers()) {
+    if (other.get() != &one) ways.emplace_back(other->host(), one.host());
+  }
+  return cut(ways);
+}
+
 // What it writes and what it says go the same way, as with disks on the network; the one may be
-// gone before the other and come back later. Who leads in its place may fall as well, for a moment.
+// gone before the other and come back later. It may hear less than it says: then others have more
+// of its entries than it learns. Who leads in its place may fall as well, for a moment.
 bool Injector::set_adrift(Dice& dice) {
   SimBroker& one = busy_leader();
   cluster_.note(one.host() + " goes adrift");
   int64_t speaks = dice.between(0, 600'000), writes = dice.between(0, 600'000);
   int64_t drifts = dice.between(1'000'000, 8'000'000);
   int64_t stalls_ms = (drifts + speaks - writes) / 1000 + dice.between(0, 1'500);
+  int64_t hears = speaks - (dice.percent(50) ? dice.between(0, speaks / 2) : 0);
   later(writes, [&one, stalls_ms] { one.stall_disk(stalls_ms); });
+  later(hears, [this, &one, lasts = drifts + speaks - hears] { later(lasts, deafen(one)); });
   later(speaks, [this, &one, drifts] { later(drifts, isolate(one)); });
   await_fall({nullptr, {}, std::nullopt, dice.below(3), dice.between(700'000, 2'000'000), dice});
   return one.is_up();

@@ -58,6 +58,8 @@ class Injector {
   End cut(const Ways& ways);
   /// Between it and all other brokers nothing passes. Clients are not touched.
   End isolate(SimBroker& broker);
+  /// It hears no other broker, but is heard.
+  End deafen(SimBroker& broker);
   void down_for_a_while(SimBroker& broker, Dice& dice);
   void later(int64_t us, std::function<void()> what);
   /// `end` comes when this fault has lasted so long at this host, and no earlier than the ends of
