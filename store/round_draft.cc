@@ -11,6 +11,15 @@ void RoundDraft::touch(ReplicaLog& log, RoundNumber round) {
   touched_.push_back(log.state().spec.uid);
 }
 
+void RoundDraft::set_hard_state(const Item& item) {
+  auto [at, is_first] = hard_states_.try_emplace(item.uid, items_.size());
+  if (is_first) {
+    items_.push_back(item);
+  } else {
+    items_[at->second] = item;
+  }
+}
+
 void RoundDraft::add(Item item, ByteView payload, RoundBuffer& buffer) {
   RoundBuffer::Place place = buffer.take(payload.size());
   std::memcpy(place.data, payload.data(), payload.size());

@@ -143,7 +143,7 @@ void ShardStore::set_hard_state(Uid uid, Term term, Uid vote) {
   state.term = term;
   state.vote = vote;
   if (is_mutant(Mutant::kVoteInSecondWrite)) vote = Uid{};  // which a crash comes before
-  draft_.add({.kind = ItemKind::kHardState, .uid = uid, .term = term, .vote = vote});
+  draft_.set_hard_state({.kind = ItemKind::kHardState, .uid = uid, .term = term, .vote = vote});
 }
 
 void ShardStore::truncate(Uid uid, Index from) {

@@ -151,6 +151,22 @@ TEST_F(SmallDisk, ARoundWaitsForSpaceWhenNoFileIsLeft) {
   EXPECT_EQ(model_of(tested_.store()), tested_.model);
 }
 
+TEST_F(SmallDisk, WhatIsPutInBehindAWaitingRoundIsOneTermAndVotePerReplica) {
+  disk_.hold();
+  tested_.hard_state(1, Term{2}, Uid{1});
+  tested_.submit();
+  for (uint64_t i = 0; i < 20'000; ++i) tested_.hard_state(1, Term{3 + i / 1000}, Uid{2});
+  EXPECT_FALSE(tested_.store().full());
+  tested_.append(1, Term{22}, 100);
+  tested_.hard_state(1, Term{23}, Uid{1});
+  disk_.release();
+  EXPECT_TRUE(tested_.settle());
+  round();
+  tested_.close();
+  ASSERT_TRUE(tested_.open(2).ok());
+  EXPECT_EQ(model_of(tested_.store()), tested_.model);
+}
+
 // Of a process that was killed; what it still had to write finds no room either.
 class SmallDiskStart : public SmallDisk {
  protected:
