@@ -1,6 +1,8 @@
 // Host: sessions become peer_up, peer_down and wake of exactly the groups they concern.
 #include "raft/host.h"
 
+#include <algorithm>
+
 #include "base/check.h"
 
 namespace strandlog::raft {
@@ -70,9 +72,13 @@ void Host::heard(BrokerId broker, BootId boot, uint64_t leaderships_lost) {
   const bool is_known = session.boot != BootId{};
   const bool new_boot = is_known && session.boot != boot;
   const bool begins = !session.alive || new_boot;
-  const bool lost_some = is_known && !new_boot && session.leaderships_lost != leaderships_lost;
-  session =
-      Session{.boot = boot, .alive = true, .silent_ticks = 0, .leaderships_lost = leaderships_lost};
+  // Two lanes carry the count: an older one may come behind a newer one.
+  const uint64_t lost_before = is_known && !new_boot ? session.leaderships_lost : leaderships_lost;
+  const bool lost_some = leaderships_lost > lost_before;
+  session = Session{.boot = boot,
+                    .alive = true,
+                    .silent_ticks = 0,
+                    .leaderships_lost = std::max(lost_before, leaderships_lost)};
   if (begins) {
     for_groups_with(broker, [&](Group& group) { group.peer_up(broker, new_boot); });
   }

@@ -29,7 +29,7 @@ class Host : public Liveness {
   const Group* find(Uid uid) const;
 
   /// Anything at all arrived from `broker`. `leaderships_lost` is the sender's count of step-downs:
-  /// when it changed, a StepDown may have been lost and every group led there is woken.
+  /// when it grew, a StepDown may have been lost and every group led there is woken.
   void heard(BrokerId broker, BootId boot, uint64_t leaderships_lost);
   /// The connection was reported broken.
   void disconnected(BrokerId broker);

@@ -111,6 +111,23 @@ TEST(Host, LostLeadershipsElsewhereWakeTheGroupsLedThere) {
   EXPECT_GE(campaigns(host, 20), 4u);
 }
 
+// Two lanes of a connection carry the count.
+TEST(Host, AnOlderCountOfLostLeadershipsThatComesLateWakesNobody) {
+  Host host(1000);
+  fill(host);
+  host.heard(kPeer, BootId{5}, 3);
+  campaigns(host, 20);
+  for (uint64_t uid : {1, 2}) host.step(from_leader(uid, append_of(1, 1, {}, 1, 0, true)));
+  host.take();
+  ASSERT_TRUE(host.find(Uid{1})->quiet());
+
+  host.heard(kPeer, BootId{5}, 2);
+  host.heard(kPeer, BootId{5}, 3);
+
+  EXPECT_TRUE(host.find(Uid{1})->quiet());
+  EXPECT_EQ(campaigns(host, 200), 0u);
+}
+
 TEST(Host, GroupWithoutASessionDoesNotSleep) {
   Host host(1000);
   fill(host);
