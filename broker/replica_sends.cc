@@ -4,6 +4,15 @@
 #include "broker/replicas.h"
 
 namespace strandlog::broker {
+namespace {
+
+// A refusal does not stand for an acceptance, nor the other way round.
+size_t kind_of(const raft::Message& message) {
+  const auto* answer = std::get_if<raft::AppendAnswer>(&message.body);
+  return 2 * message.body.index() + (answer && answer->accepted ? 1 : 0);
+}
+
+}  // namespace
 
 void Replicas::begin_send(Replica& replica, const raft::Send& send) {
   if (!replica.leads() || replica.group->term() != send.term) return;
@@ -75,7 +84,7 @@ void Replicas::hold_or_dispatch(const Replica& replica, const raft::Message& mes
   if (needs <= store_.durable() || early) {
     dispatch(replica, message);
   } else {
-    held_.push_back({needs, message});
+    held_.insert_or_assign({needs, message.from, message.to, kind_of(message)}, message);
   }
 }
 

@@ -182,10 +182,9 @@ void Replicas::on_durable(const store::RoundDurable& event) {
     host_.touch(touched.uid);
     events_.push_back({ReplicaEvent::Kind::kDurable, touched.uid, {}});
   }
-  while (!held_.empty() && held_.front().round <= event.round) {
-    Held held = std::move(held_.front());
-    held_.pop_front();
-    if (Replica* replica = find(held.message.from)) dispatch(*replica, held.message);
+  while (!held_.empty() && held_.begin()->first.round <= event.round) {
+    raft::Message message = std::move(held_.extract(held_.begin()).mapped());
+    if (Replica* replica = find(message.from)) dispatch(*replica, message);
   }
 }
 

@@ -107,9 +107,12 @@ class Replicas {
     Uid uid;
     raft::Send send;
   };
-  struct Held {
+  /// Of what is said again before it is durable the last counts: a round may wait for hours.
+  struct HeldKey {
     RoundNumber round;
-    raft::Message message;
+    Uid from, to;
+    size_t kind;
+    auto operator<=>(const HeldKey&) const = default;
   };
 
   bool in_service(Replica& replica);
@@ -135,7 +138,7 @@ class Replicas {
   std::map<GroupId, Uid> by_group_;
   std::map<Uid, std::pair<Uid, Term>> known_leaders_;
   std::map<uint64_t, PendingSend> pending_sends_;
-  std::deque<Held> held_;
+  std::map<HeldKey, raft::Message> held_;  ///< until their rounds are durable
   std::vector<ReplicaEvent> events_;
   std::set<Uid> faulty_;
   uint64_t next_ticket_ = 0;

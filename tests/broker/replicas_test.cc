@@ -60,6 +60,39 @@ TEST_F(ReplicasTest, AFaultOfALeaderSendsItsFarewells) {
             2);
 }
 
+// While a round waits for space, for hours perhaps, promises are repeated to whoever asks again.
+TEST_F(ReplicasTest, WhatIsRepeatedBeforeItIsDurableDoesNotPileUp) {
+  disk_.hold();
+  sent();
+  wire::RaftMessage fits, lies_beyond, vote;
+  fits.kind = lies_beyond.kind = Kind::kAppend;
+  vote.kind = Kind::kVoteRequest;
+  fits.term = lies_beyond.term = vote.term = Term{5};
+  lies_beyond.prev = lies_beyond.last = Index{7};
+  lies_beyond.prev_term = Term{4};
+  receive(fits, 2);
+  store_->submit();
+  for (int i = 0; i < 20'000; ++i) {
+    receive(fits, 2);
+    receive(lies_beyond, 2);
+    receive(vote, 3);
+    settle();
+  }
+  EXPECT_FALSE(store_->full());
+  EXPECT_TRUE(sent().empty()) << "nothing is promised before it is durable";
+  disk_.release();
+  while (store_->writing()) poll();
+  EXPECT_LE(sent().size(), 3u);
+  write();
+  std::vector<wire::RaftMessage> answers = sent();
+  EXPECT_LE(answers.size(), 3u);
+  for (bool accepted : {true, false}) {
+    EXPECT_TRUE(std::any_of(answers.begin(), answers.end(), [&](const auto& message) {
+      return message.kind == Kind::kAppendAnswer && message.accepted == accepted;
+    })) << accepted;
+  }
+}
+
 TEST_F(ReplicasTest, AFaultyFollowerSaysNothing) {
   sent();
   replicas_.on_fault(kShared, "a byte has rotted");
