@@ -338,13 +338,13 @@ void Shard::send() {
   metrics_.counters["deferred_bytes"] = deferred_bytes_;
 }
 
-// A new boot at once; durable rounds at most once a second. What is kept here is not worth telling
-// the others, or each note would be answered by theirs for ever.
+// A new boot at once; durable rounds at most once a second, and not while a round is being written:
+// one that waits for space may wait for hours, and notes would pile up behind it. What is kept here
+// is not worth telling the others, or each note would be answered by theirs for ever.
 void Shard::keep_remembered_stores() {
   Peers::Changed changed = peers_.take_remembered_changed();
   rounds_to_keep_ |= changed == Peers::Changed::kRounds;
-  bool fits = store_.dirty() || !store_.writing();
-  bool due = rounds_to_keep_ && fits && context_.now >= keep_rounds_at_;
+  bool due = rounds_to_keep_ && !store_.writing() && context_.now >= keep_rounds_at_;
   if (changed != Peers::Changed::kBoot && !due) return;
   store_.put_note(kRememberedNote, wire::encode(peers_.remembered()));
   rounds_to_keep_ = false;
