@@ -224,12 +224,15 @@ void Replicas::gave_up_leadership(Replica& replica) {
 
 void Replicas::tick() { host_.tick(); }
 
+void Replicas::step_down(Uid uid) {
+  Replica* replica = find(uid);
+  if (!replica || !replica->leads()) return;
+  replica->group->step_down();
+  host_.touch(uid);
+}
+
 void Replicas::step_down_all() {
-  for (auto& [uid, replica] : replicas_) {
-    if (!replica.leads()) continue;
-    replica.group->step_down();
-    host_.touch(uid);
-  }
+  for (const auto& [uid, replica] : replicas_) step_down(uid);
 }
 
 void Replicas::hand_over() {

@@ -86,7 +86,8 @@ class Replicas {
   bool on_read(const store::ReadDone& event);
   void on_fault(Uid uid, const std::string& what);
   void tick();
-  /// The disk does not answer: give up every leadership.
+  /// The disk does not answer: give up this leadership, or every one.
+  void step_down(Uid uid);
   void step_down_all();
   /// Starts handing every leadership to a live voter.
   void hand_over();

@@ -268,7 +268,7 @@ void Shard::act(const ReplicaEvent& event) {
       break;
     case Kind::kLeads:
       ++metrics_.counters["elections_won_total"];
-      if (stalled_) replicas_.step_down_all();  // elected although its disk still does not answer
+      if (stalled_) replicas_.step_down(event.uid);  // its disk still does not answer
       announce_leader(event.uid);
       break;
     case Kind::kLostLeadership:

@@ -69,7 +69,6 @@ class Shard {
   void act(const ReplicaEvent& event);
   void announce_leader(Uid uid);
   void watch_disk();
-  void begin_cluster();
   void join_cluster_if_founded();
   bool is_current_store(const wire::PeerMessage& message) const;
   void introduce(const wire::PeerMessage& message, bool same_cluster);
