@@ -149,13 +149,13 @@ uint64_t Journal::file_bytes_for(uint64_t round_bytes) const {
 }
 
 Journal::File* Journal::unused_file(uint64_t bytes) const {
-  File* shorter = nullptr;
+  File* longest = nullptr;
   for (auto& file : files_) {
     if (file->in_use) continue;
     if (file->bytes >= bytes) return file.get();
-    shorter = file.get();
+    if (!longest || file->bytes > longest->bytes) longest = file.get();
   }
-  return shorter;
+  return longest;
 }
 
 bool Journal::has_file_for(uint64_t round_bytes, uint64_t free_bytes) const {

@@ -130,7 +130,8 @@ class Journal {
   uint64_t files_to_make() const;
   Result<void> begin_file(uint64_t round_bytes);
   uint64_t file_bytes_for(uint64_t round_bytes) const;
-  /// The best of the files not in use: one that is long enough if there is any; none.
+  /// The best of the files not in use: one that is long enough, else the longest; null when there
+  /// is none.
   File* unused_file(uint64_t bytes) const;
   Result<File*> free_file(uint64_t bytes);
   Result<std::unique_ptr<File>> open_file(uint64_t bytes);
