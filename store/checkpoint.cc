@@ -106,7 +106,7 @@ void Checkpoint::finish_if_done() {
   if (phase_ == Phase::kFiling && to_file_.empty() && to_flush_.empty()) phase_ = Phase::kReady;
 }
 
-Checkpoint::Image Checkpoint::take_image() {
+Checkpoint::Image Checkpoint::image() const {
   CHECK(phase_ == Phase::kReady);
   Image image;
   std::vector<std::vector<uint8_t>> payloads;
@@ -140,10 +140,13 @@ Checkpoint::Image Checkpoint::take_image() {
   }
   std::memset(at, 0, memory->size() - image.bytes);
   image.payload = Bytes(memory, ByteView(memory->data(), memory->size()));
+  return image;
+}
+
+void Checkpoint::end() {
   parts_.clear();
   notes_.clear();
   phase_ = Phase::kIdle;
-  return image;
 }
 
 }  // namespace strandlog::store

@@ -11,7 +11,7 @@
 
 namespace strandlog::store {
 
-/// kIdle → begin() → kFiling → kReady → take_image() → kIdle.
+/// kIdle → begin() → kFiling → kReady → end() → kIdle.
 class Checkpoint {
  public:
   enum class Phase { kIdle, kFiling, kReady };
@@ -37,7 +37,9 @@ class Checkpoint {
     Bytes payload;            ///< whole pages
     uint64_t bytes = 0;       ///< without the last padding
   };
-  Image take_image();
+  Image image() const;
+  /// Its image has a place.
+  void end();
 
  private:
   void capture(Uid uid, ImageReplica& part, const ReplicaLog& log, SegmentFiler& filer);

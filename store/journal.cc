@@ -202,15 +202,22 @@ std::shared_ptr<Pages> Journal::head_memory(uint64_t bytes) {
   return heads_.back();
 }
 
-Result<RoundWrite> Journal::place(RoundContent& content) {
-  uint64_t head_bytes = round_head_bytes(content.items.size(), last_.items.size());
-  bool inlined = goes_inline(head_bytes, content.payload_bytes, content.payload.size());
-  uint64_t payload_at = inlined ? align(head_bytes) : page_up(head_bytes);
-  uint64_t head_pages = inlined ? page_up(payload_at + content.payload_bytes) : payload_at;
-  uint64_t total = head_pages;
-  if (!inlined) {
-    for (const Bytes& piece : content.payload) total += piece.size();
+Journal::Shape Journal::shape_of(const RoundContent& content) const {
+  Shape shape;
+  shape.head_bytes = round_head_bytes(content.items.size(), last_.items.size());
+  shape.inlined = goes_inline(shape.head_bytes, content.payload_bytes, content.payload.size());
+  shape.payload_at = shape.inlined ? align(shape.head_bytes) : page_up(shape.head_bytes);
+  shape.head_pages =
+      shape.inlined ? page_up(shape.payload_at + content.payload_bytes) : shape.payload_at;
+  shape.total = shape.head_pages;
+  if (!shape.inlined) {
+    for (const Bytes& piece : content.payload) shape.total += piece.size();
   }
+  return shape;
+}
+
+Result<RoundWrite> Journal::place(RoundContent& content) {
+  const auto [head_bytes, payload_at, inlined, head_pages, total] = shape_of(content);
   CHECK(total <= kMaxRoundBytes);
   if (!active_ || content.begins_file || position_ + total > active_->bytes) {
     TRY(begin_file(total));

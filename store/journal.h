@@ -76,6 +76,8 @@ class Journal {
 
   /// The number the next round will have.
   RoundNumber next_number() const { return next_; }
+  /// How long the next round would be with this content.
+  uint64_t length_of(const RoundContent& content) const { return shape_of(content).total; }
   /// Gives the round its number and place. May create a file, which blocks. The content's payload
   /// must stay as it is until the write is done. After an error the content is as before, and the
   /// same may be tried again.
@@ -126,6 +128,14 @@ class Journal {
     uint64_t allocated = 0, named = 0;  ///< tickets
     std::optional<Error> error;
   };
+  /// Of a round: its head, then its payload, in the same pages if that saves one.
+  struct Shape {
+    uint64_t head_bytes = 0, payload_at = 0;
+    bool inlined = false;
+    uint64_t head_pages = 0;  ///< in bytes; with an inlined payload
+    uint64_t total = 0;
+  };
+  Shape shape_of(const RoundContent& content) const;
   void find_what_is_needed(const JournalScan& scan, RoundNumber shown);
   uint64_t files_to_make() const;
   Result<void> begin_file(uint64_t round_bytes);

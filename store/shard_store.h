@@ -53,7 +53,8 @@ class ShardStore final : public Store {
   Figures figures() const override;
 
  private:
-  static constexpr uint64_t kKeptFiles = 2;  ///< journal files that appends may not use up
+  static constexpr uint64_t kKeptFiles = 2;    ///< journal files that appends may not use up
+  static constexpr uint64_t kRetryPolls = 64;  ///< between attempts at what had no place
   struct InFlight {
     RoundNumber number;
     uint64_t ticket = 0;  ///< of its write; 0 before
@@ -74,7 +75,8 @@ class ShardStore final : public Store {
   void clip_in_flight(Uid uid, const LogPoint& end);
   RoundContent take_content();
   void send(RoundContent content, bool seal);
-  void place_round();
+  Result<RoundWrite> place_with_image();
+  void give_place(Result<RoundWrite> write);
   void finish_round(const DiskDone& done);
   void seal_when_idle();
   void set_fault(Uid uid, const std::string& why);
@@ -86,10 +88,12 @@ class ShardStore final : public Store {
   void evict();
   bool may_drop_oldest();
   void bury();
-  bool image_has_place() const;
+  bool image_is_due() const;
   bool checkpoint_due() const;
   void begin_checkpoint();
-  void attach_image(RoundContent& content);
+  RoundContent with_image(RoundContent content) const;
+  /// Whether the same may be tried again later: the disk is full, or too many files are open.
+  static bool passes(const Error& error);
   void check(Result<void> result);
 
   // ---- space, in store_background.cc; reading, in store_reading.cc
@@ -123,6 +127,7 @@ class ShardStore final : public Store {
   RoundDraft draft_;
   std::optional<InFlight> in_flight_;
   std::optional<RoundContent> unplaced_;  ///< of the round in flight, while no file has room for it
+  uint64_t image_waits_until_ = 0;        ///< polls_; no file had room for it
   BootEpoch boot_epoch_;
   BootId boot_id_;
   RoundNumber durable_;

@@ -182,10 +182,12 @@ class Store {
   // ---- rounds
   virtual bool dirty() const = 0;             ///< the gathering round holds something
   virtual bool full() const = 0;              ///< it reached round_bytes: take no more for now
-  virtual bool writing() const = 0;           ///< a round is with the disk
+  virtual bool writing() const = 0;           ///< a round is with the disk, or waits for a file
   virtual RoundNumber gathering() const = 0;  ///< the number the gathering round will have
   virtual RoundNumber durable() const = 0;
-  /// Writes the gathering round: one write, one flush. Only when dirty and not writing.
+  /// Writes the gathering round: one write, one flush. Only when dirty and not writing. On a full
+  /// disk, or with too many files open, a round without a journal file waits for one: until
+  /// somebody acts, perhaps for hours. Meanwhile the next one gathers, and has to stay short.
   virtual void submit() = 0;
   /// Finished work, oldest first; also moves entries into segments and takes checkpoints.
   virtual void poll(std::vector<StoreEvent>& events) = 0;
@@ -201,8 +203,8 @@ class Store {
   virtual std::optional<Offset> next_offset_at(Uid uid, Index index) const = 0;
 
   // ---- figures
-  /// By DiskOp::Lane. On a full disk without a journal file for it a round waits for space: it is
-  /// one operation more that the journal's lane owes.
+  /// By DiskOp::Lane. A round that waits for a journal file is one operation more that the
+  /// journal's lane owes.
   virtual DiskLanes disk_lanes() const = 0;
   struct Figures {
     uint64_t rounds = 0, round_bytes = 0, journal_bytes = 0, unsegmented_bytes = 0,

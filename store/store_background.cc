@@ -11,16 +11,15 @@ constexpr uint64_t kRemoveTicket = uint64_t{1} << 59;
 constexpr uint64_t kMeasureEveryBytes = 8u << 20;  // handed to the disk
 constexpr uint64_t kMeasureEveryPolls = 64;        // others write to it, too
 constexpr uint64_t kShortOfSpace = 32u << 20;      // this close to a refusal: measure at every poll
-bool passes(const Error& error) {
-  return error.code == Code::kDiskFull || error.code == Code::kBusy;
-}
-
-constexpr uint64_t kRetryPolls = 64;  // between attempts to write what the disk had no room for
 
 }  // namespace
 
-// Damage of one replica was dealt with where it was found; a full disk and too many open files are
-// asked again at a later poll; what is left stops the store.
+bool ShardStore::passes(const Error& error) {
+  return error.code == Code::kDiskFull || error.code == Code::kBusy;
+}
+
+// Damage of one replica was dealt with where it was found; what passes is asked again at a later
+// poll; what is left stops the store.
 void ShardStore::check(Result<void> result) {
   if (!result.ok() && !passes(result.error())) fail(result.error());
 }
@@ -84,7 +83,10 @@ void ShardStore::background() {
     measure_free_space();
   }
   if (polls_ % kRetryPolls == 0) keep_spare_files();
-  if (unplaced_ && polls_ % kRetryPolls == 0) place_round();
+  if (unplaced_ && polls_ % kRetryPolls == 0) {
+    auto write = journal_.place(*unplaced_);
+    if (write.ok() || !passes(write.error())) give_place(std::move(write));
+  }
   if (filer_.must_retry() && polls_ % kRetryPolls == 0) filer_.retry();
   // The checkpoint comes first: what waits for it must not go past the end that it froze.
   if (durable_ >= checkpoint_.shows()) check(checkpoint_.advance(table_, filer_));
@@ -92,7 +94,7 @@ void ShardStore::background() {
   evict();
   bury();
   if (dirty() || writing() || failed_) return;
-  if (image_has_place()) {
+  if (image_is_due()) {
     send({}, true);  // it protects the round before it as a seal would
   } else if (checkpoint_due()) {
     begin_checkpoint();
@@ -166,8 +168,8 @@ void ShardStore::bury() {
 }
 
 // On a full disk an image waits for a file; rounds go on in what is left of the last one.
-bool ShardStore::image_has_place() const {
-  return checkpoint_.phase() == Checkpoint::Phase::kReady &&
+bool ShardStore::image_is_due() const {
+  return checkpoint_.phase() == Checkpoint::Phase::kReady && polls_ >= image_waits_until_ &&
          journal_.has_file_for(0, available_bytes());
 }
 
@@ -187,8 +189,8 @@ void ShardStore::begin_checkpoint() {
   checkpoint_.begin(RoundNumber{journal_.next_number().value - 1}, table_, filer_);
 }
 
-void ShardStore::attach_image(RoundContent& content) {
-  Checkpoint::Image image = checkpoint_.take_image();
+RoundContent ShardStore::with_image(RoundContent content) const {
+  Checkpoint::Image image = checkpoint_.image();
   uint64_t begin = 0;
   for (const Bytes& piece : content.payload) begin += piece.size();
   for (Item& item : image.items) {
@@ -196,9 +198,10 @@ void ShardStore::attach_image(RoundContent& content) {
     content.items.push_back(item);
   }
   content.has_image = content.begins_file = true;
-  if (image.bytes == 0) return;
+  if (image.bytes == 0) return content;
   content.payload.push_back(std::move(image.payload));
   content.payload_bytes = begin + image.bytes;
+  return content;
 }
 
 }  // namespace strandlog::store

@@ -52,24 +52,41 @@ void ShardStore::send(RoundContent content, bool seal) {
   flight.number = journal_.next_number();
   flight.touched = take_touched();
   flight.seal = seal;
-  if (image_has_place()) {
-    flight.image_shows = checkpoint_.shows();
-    attach_image(content);
-  }
   in_flight_ = std::move(flight);
   unplaced_ = std::move(content);
-  place_round();
-  if (!unplaced_) return;
+  auto write = image_is_due() ? place_with_image() : journal_.place(*unplaced_);
+  if (write.ok() || !passes(write.error())) return give_place(std::move(write));
+  if (seal) {  // nobody waits for it: another one is tried when the store has been idle again
+    unplaced_.reset();
+    in_flight_.reset();
+    idle_polls_ = 0;
+    return;
+  }
+  // As on a disk that stands still; nobody was promised anything of it yet.
   mark<"store: a round waits for space">();
   LOG(kWarn, "a round waits for space", kv("round", in_flight_->number),
-      kv("free", available_bytes()));
+      kv("free", available_bytes()), kv("why", write.error().text));
 }
 
-// Without a file for it on a full disk it waits, as on a disk that stands still; nobody was
-// promised anything of it yet.
-void ShardStore::place_round() {
-  auto write = journal_.place(*unplaced_);
-  if (!write.ok() && write.error().code == Code::kDiskFull) return;
+// Without a file for both the image waits for a later round. It never joins a round that has
+// waited: it may have been cut since by what only the next one tells of.
+Result<RoundWrite> ShardStore::place_with_image() {
+  RoundContent both = with_image(*unplaced_);
+  Result<RoundWrite> write = Error{Code::kDiskFull, "no file for a base image"};
+  if (journal_.has_file_for(journal_.length_of(both), available_bytes())) {
+    write = journal_.place(both);
+  }
+  if (write.ok()) {
+    in_flight_->image_shows = checkpoint_.shows();
+    checkpoint_.end();
+    return write;
+  }
+  image_waits_until_ = polls_ + kRetryPolls;
+  bool nothing_else = unplaced_->items.empty();
+  return nothing_else || !passes(write.error()) ? write : journal_.place(*unplaced_);
+}
+
+void ShardStore::give_place(Result<RoundWrite> write) {
   unplaced_.reset();
   if (!write.ok()) return fail(write.error());
   CHECK(write->number == in_flight_->number);
