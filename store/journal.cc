@@ -165,11 +165,6 @@ bool Journal::has_file_for(uint64_t round_bytes, uint64_t free_bytes) const {
   return bytes - there <= free_bytes;
 }
 
-bool Journal::has_room_for(uint64_t round_bytes, uint64_t free_bytes) const {
-  if (active_ && position_ + round_bytes <= active_->bytes) return true;
-  return has_file_for(round_bytes, free_bytes);
-}
-
 Result<Journal::File*> Journal::free_file(uint64_t bytes) {
   File* file = unused_file(bytes);
   if (!file) return create_file(bytes);

@@ -90,10 +90,8 @@ class Journal {
   /// the chain are blank, for this start and for those that come before another round. Blocks.
   Result<void> release_replaced();
 
-  /// Whether a round of this length has a place, or a file that may be grown or made in
+  /// Whether a round of this length has a new file, or one that may be grown or made in
   /// `free_bytes` of the disk.
-  bool has_room_for(uint64_t round_bytes, uint64_t free_bytes) const;
-  /// The same, in a new file.
   bool has_file_for(uint64_t round_bytes, uint64_t free_bytes) const;
 
   uint64_t unused_files() const;

@@ -313,6 +313,7 @@ Result<void> Recovery::hand_over() {
   if (!chain.empty()) last.number = chain.back().number;
   if (chain.size() > 1) last.previous = chain[chain.size() - 2].number;
   last.items = std::move(last_items_);
+  recovered_.last = last;
   journal_.follow(std::move(last));
   return write_last_anew();
 }
@@ -334,8 +335,7 @@ bool Recovery::is_header_sure(const JournalEnd& end) const {
   });
 }
 
-// The next round follows the one before the last, and tells of that. Without room for it the start
-// would fail where it could serve: on a full disk.
+// The next round follows the one before the last, and tells of that.
 Result<void> Recovery::write_last_anew() {
   if (scan_.chain.empty() || !scan_.chain.back().found) return {};
   // Flushed before the next one was submitted, which was cut.
@@ -344,14 +344,6 @@ Result<void> Recovery::write_last_anew() {
   if (!loaded.ok() && loaded.error().code != Code::kCorruption) return loaded.error();
   if (!loaded.ok() || !round_is_whole(loaded->head, loaded->bytes)) return {};
   const RoundFixed& last = loaded->head.fixed;
-  auto free = disk_.free_bytes();
-  uint64_t free_bytes = free.ok() ? *free : 0;
-  if (!journal_.has_room_for(last.total_bytes + kPageBytes, free_bytes)) {
-    mark<"store: a start has no room to write the last round anew">();
-    LOG(kWarn, "no room to write the last journal round anew", kv("round", last.number),
-        kv("bytes", last.total_bytes), kv("free", free_bytes));
-    return {};
-  }
   recovered_.last_round = content_of(loaded->head, loaded->bytes);
   journal_.follow({last.previous, last.before_previous, std::move(loaded->head.repeat)});
   return {};

@@ -16,6 +16,8 @@ struct Recovered {
   /// What the boot round must hold besides the boot: the last round, which it takes the place of.
   /// Empty when that has nothing, or cannot be written anew.
   RoundContent last_round;
+  /// What the boot round follows when it has no place with all that.
+  LastRound last;
 };
 
 /// Finds the journal's end, judges its last round, restores `table` and points `journal` behind the
@@ -24,7 +26,7 @@ struct Recovered {
 ///
 /// The flush of the last round may have failed and been forgotten: then what is read here would
 /// vanish with the power. So the journal goes on as if that round were not there, and the next one
-/// must hold `last_round`.
+/// must hold `last_round`, unless it is told to follow `last`.
 ///
 /// A round is torn, and cut, only if no higher round head exists anywhere in the journal. Any other
 /// damage was durable once: the replicas it names are out of service, the others are whole.

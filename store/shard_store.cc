@@ -70,19 +70,36 @@ Result<void> ShardStore::start() {
   filer_.set_boot_epoch(boot_epoch_);
   reads_.set_boot_epoch(boot_epoch_);
   measure_free_space();
-  sealed_ = recovered.last_round.items.empty();
-  TRY(write_boot_round(std::move(recovered.last_round)));
+  TRY(write_boot_round(std::move(recovered)));
   measure_free_space();
   keep_spare_files();
   return {};
 }
 
-// Nothing of this start may be announced before this round is durable.
-Result<void> ShardStore::write_boot_round(RoundContent content) {
-  Item boot{.kind = ItemKind::kBoot, .first = Index{boot_epoch_.value}, .extra = boot_id_.value};
+// Without room for the last round as well the start would fail where it could serve: on a full
+// disk.
+Result<RoundWrite> ShardStore::place_boot_round(Recovered recovered) {
+  const Item boot{
+      .kind = ItemKind::kBoot, .first = Index{boot_epoch_.value}, .extra = boot_id_.value};
+  RoundContent content = std::move(recovered.last_round);
+  sealed_ = content.items.empty();
   content.items.push_back(boot);
+  auto write = journal_.place(content);
+  if (write.ok() || sealed_ || !passes(write.error())) return write;
+  mark<"store: a start has no room to write the last round anew">();
+  LOG(kWarn, "no room to write the last journal round anew", kv("round", recovered.last.number),
+      kv("bytes", journal_.length_of(content)), kv("why", write.error().text));
+  sealed_ = true;
+  journal_.follow(std::move(recovered.last));
+  content = {};
+  content.items.push_back(boot);
+  return journal_.place(content);
+}
+
+// Nothing of this start may be announced before this round is durable.
+Result<void> ShardStore::write_boot_round(Recovered recovered) {
   TRY(journal_.make_header_sure());
-  ASSIGN(RoundWrite write, journal_.place(content));
+  ASSIGN(RoundWrite write, place_boot_round(std::move(recovered)));
   uint64_t position = write.position;
   for (const Bytes& piece : write.pieces) {
     TRY(disk_.write(write.file, position, piece));

@@ -103,8 +103,8 @@ class ShardStore final : public Store {
   bool space_is_short() const;
   void keep_spare_files();
   uint64_t unsegmented_bytes() const { return appended_bytes_ - filer_.filed_bytes(); }
-  /// `content`: what else it must hold.
-  Result<void> write_boot_round(RoundContent content);
+  Result<RoundWrite> place_boot_round(Recovered recovered);
+  Result<void> write_boot_round(Recovered recovered);
   void read_from_memory(const ReplicaLog& log, Index first, Index last, uint64_t max_bytes,
                         ReadResult& result) const;
   Result<bool> read_from_segments(const ReplicaLog& log, const ReadRequest& request, Index last,
