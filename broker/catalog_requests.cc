@@ -189,6 +189,10 @@ void CatalogKeeper::handle(const ReplyTo& to, const wire::DeleteTopicRequest& re
     context_.fail(to, context_.not_leader(group(), "the catalog"));
     return;
   }
+  // Before it waits: 1000 requests may, with a topic's name each, not a stranger's megabytes.
+  if (auto named = check_topic_name(request.name); !named.ok()) {
+    return context_.fail(to, named.error().code, named.error().text);
+  }
   Time deadline = context_.now.plus_ms(deadline_ms);
   if (context_.catalog.topic_named(request.name)) return remove(to, request.name, deadline);
   when_current(to, deadline_ms,

@@ -53,6 +53,12 @@ TEST_F(CatalogKeeperTest, DoesNotDenyATopicToWhoDeletesItWhenItLeadsNoMore) {
   EXPECT_EQ(failure(), Code::kNoLeader);
 }
 
+TEST_F(CatalogKeeperTest, LetsNoNameWaitThatNoTopicCanHave) {
+  keeper_.handle(client(1), wire::DeleteTopicRequest{std::string(4u << 20, 'x')}, 1000);
+
+  EXPECT_EQ(failure(), Code::kInvalidArgument);
+}
+
 TEST_F(CatalogKeeperTest, DoesNotSayThatATopicExistsWhenItLeadsNoMore) {
   wire::CreateTopicRequest again;
   again.name = "t";
