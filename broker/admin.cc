@@ -37,7 +37,7 @@ void Admin::handle(const ReplyTo& to, const wire::MetadataRequest& request, uint
     return context_.fail(to, bounded.error().code, bounded.error().text);
   }
   if (knows_all(request)) return answer(to, request, std::nullopt);
-  if (keeper_.begun() && keeper_.leads() && !request.all) {
+  if (keeper_.begun() && keeper_.leads() && (!request.all || is_registered())) {
     auto asked = std::make_shared<const wire::MetadataRequest>(request);
     ConfirmedReads::Otherwise otherwise;  // whoever takes what it gets, gets what is known here
     if (!request.complete) {
@@ -53,15 +53,17 @@ void Admin::handle(const ReplyTo& to, const wire::MetadataRequest& request, uint
   }
 }
 
+bool Admin::is_registered() const { return keeper_.begun() && !keeper_.registration(); }
+
 // All topics: those that were there when this broker started, which its registration comes after.
 bool Admin::knows_all(const wire::MetadataRequest& request) const {
-  if (request.all) return keeper_.begun() && !keeper_.registration();
+  if (request.all && !is_registered()) return false;
   return std::all_of(request.topics.begin(), request.topics.end(),
                      [&](const auto& name) { return context_.catalog.topic_named(name); });
 }
 
 wire::WireError Admin::why_unknown() const {
-  if (keeper_.begun() && !keeper_.registration()) {
+  if (is_registered()) {
     return context_.not_leader(keeper_.group(), "the catalog");
   }
   return {Code::kStale,

@@ -25,6 +25,7 @@ class Admin {
   /// `why_unknown`: of topics that are not known here; without it they do not exist.
   void answer(const ReplyTo& to, const wire::MetadataRequest& request,
               const std::optional<wire::WireError>& why_unknown);
+  bool is_registered() const;  ///< this start of the broker is in the catalog it has
   bool knows_all(const wire::MetadataRequest& request) const;
   wire::WireError why_unknown() const;
   bool is_faulty(const wire::CatalogReplica& member) const;

@@ -25,6 +25,26 @@ class AdminTest : public BrokerOne {
     metadata.complete = complete;
     admin_.handle(client(request), metadata, 1000);
   }
+  /// All topics, and this one that it does not know.
+  void ask_for_all_and(uint64_t request, const std::string& name) {
+    wire::MetadataRequest metadata;
+    metadata.topics = {name};
+    metadata.all = true;
+    admin_.handle(client(request), metadata, 1000);
+  }
+  void register_here() {
+    CatalogState state;
+    state.brokers[BrokerId{1}] = {self_.address, self_.boot_epoch};
+    state.applied = replica().commit;
+    catalog_ = *Catalog::from(std::move(state));
+  }
+  void confirm() {
+    events_.clear();
+    follow();
+    for (const auto& event : events_) {
+      if (event.kind == ReplicaEvent::Kind::kReadReady) keeper_.on_read_index(event.read);
+    }
+  }
   /// The error of the only answer, or of the only topic in it.
   wire::WireError error() {
     auto all = answers();
@@ -44,11 +64,25 @@ class AdminTest : public BrokerOne {
 TEST_F(AdminTest, ATopicDoesNotExistOnceAMajorityHasSaidThatThisBrokerLeads) {
   ask(1, {"none"});
   ASSERT_TRUE(answers().empty());
-  events_.clear();
-  follow();
-  for (const auto& event : events_) {
-    if (event.kind == ReplicaEvent::Kind::kReadReady) keeper_.on_read_index(event.read);
-  }
+  confirm();
+
+  EXPECT_EQ(error().code, Code::kNotFound);
+}
+
+TEST_F(AdminTest, ATopicNamedBesideAllOthersIsDeniedByNobodyWhoOnlyFollows) {
+  register_here();
+  replicas_.step_down_all();
+  settle();
+  ask_for_all_and(1, "none");
+
+  EXPECT_EQ(error().code, Code::kNoLeader);
+}
+
+TEST_F(AdminTest, ATopicNamedBesideAllOthersDoesNotExistOnceAMajorityHasSaidWhoLeads) {
+  register_here();
+  ask_for_all_and(1, "none");
+  ASSERT_TRUE(answers().empty());
+  confirm();
 
   EXPECT_EQ(error().code, Code::kNotFound);
 }
