@@ -39,8 +39,19 @@ class EndsLookup {
   // An error that cannot pass by itself.
   std::optional<Error> ask(const std::string& address,
                            const std::map<wire::TopicPartition, LedPartition>& asked) {
-    wire::ListOffsetsRequest request;
-    for (const auto& [wire_where, led] : asked) request.items.push_back(wire_where);
+    for (auto next = asked.begin(); next != asked.end();) {
+      wire::ListOffsetsRequest request;
+      while (next != asked.end() && request.items.size() < kMaxItems) {
+        request.items.push_back((next++)->first);
+      }
+      if (auto failed = ask(address, asked, std::move(request)); failed) return failed;
+    }
+    return std::nullopt;
+  }
+
+  std::optional<Error> ask(const std::string& address,
+                           const std::map<wire::TopicPartition, LedPartition>& asked,
+                           wire::ListOffsetsRequest request) {
     int64_t timeout_ms = std::clamp<int64_t>(left_ms(), 1, kAttemptMs);
     auto answer = body_of<wire::ListOffsetsAnswer>(
         port_.call(address, std::move(request), timeout_ms), address);
@@ -66,6 +77,8 @@ class EndsLookup {
 
   // Longer than an election and a quorum read, shorter than a patient caller's timeout.
   static constexpr int64_t kAttemptMs = 2000;
+  // Of one request: brokers refuse more than 4096.
+  static constexpr size_t kMaxItems = 1024;
 
   Port& port_;
   Time deadline_;
