@@ -85,7 +85,9 @@ Accumulator::Verdict Accumulator::append(Time now, int64_t wall_ms, const Record
     return Verdict::kRefused;
   }
   Partition* partition = choose(topic->second, record, refusal);
-  if (partition == nullptr) return Verdict::kRefused;
+  if (partition == nullptr) {
+    return *record.partition < 0 ? Verdict::kRefused : Verdict::kUnknownPartition;
+  }
   bool closed = false;
   while (partition->open && partition->open->builder.estimated_bytes_with(view) > batch_limit()) {
     close_batch(*partition);

@@ -64,11 +64,12 @@ class Accumulator : public BatchSource {
   explicit Accumulator(const ProducerConfig& config);
 
   enum class Verdict {
-    kGathered,        ///< into an open batch; nobody needs to be woken
-    kOpenedOrClosed,  ///< and the core should look
-    kUnknownTopic,    ///< set_partitions() first
-    kFull,            ///< wait for settle()
-    kRefused,         ///< never: see `refusal`
+    kGathered,          ///< into an open batch; nobody needs to be woken
+    kOpenedOrClosed,    ///< and the core should look
+    kUnknownTopic,      ///< set_partitions() first
+    kUnknownPartition,  ///< the topic may have it by now: set_partitions(), else see `refusal`
+    kFull,              ///< wait for settle()
+    kRefused,           ///< never: see `refusal`
   };
   /// Takes `record` and `done` only when it answers kGathered or kOpenedOrClosed.
   Verdict append(Time now, int64_t wall_ms, const Record& record, Callback& done, Error& refusal);

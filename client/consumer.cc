@@ -62,6 +62,7 @@ class Consumer::Impl : public FetchSink {
   };
 
   Runtime& runtime() { return client_->runtime; }
+  void want_topics(const std::map<TopicPartition, Position>& positions);
   Result<void> check_exists(const TopicPartition& where);
   bool next_run();
   void take_troubles(Polled& out);
@@ -81,13 +82,21 @@ class Consumer::Impl : public FetchSink {
   std::unique_ptr<ConsumerCore> core_;  // of the library's thread
 };
 
+// What is not known, all at once: one lookup after the other would have a request each.
+void Consumer::Impl::want_topics(const std::map<TopicPartition, Position>& positions) {
+  std::set<std::string> names;
+  for (const auto& [where, position] : positions) names.insert(where.topic);
+  runtime().post([names = std::move(names)](Core& core, Time) {
+    for (const std::string& name : names) {
+      if (core.router().topic(name) == nullptr) core.router().want(name);
+    }
+  });
+}
+
 Result<void> Consumer::Impl::check_exists(const TopicPartition& where) {
-  auto route = runtime().lookup(where.topic, client_->config.request_timeout.count());
+  auto route = runtime().lookup(where, client_->config.request_timeout.count());
   if (!route.ok()) return route.error();
-  if (where.partition >= 0 && static_cast<size_t>(where.partition) < route->partitions.size()) {
-    return {};
-  }
-  return no_partition(where.topic, route->partitions.size(), where.partition);
+  return {};
 }
 
 Result<std::map<TopicPartition, int64_t>> Consumer::Impl::resolve(
@@ -95,6 +104,7 @@ Result<std::map<TopicPartition, int64_t>> Consumer::Impl::resolve(
   std::map<TopicPartition, int64_t> offsets;
   std::map<TopicPartition, int64_t> times;
   std::vector<TopicPartition> unknown;
+  want_topics(positions);
   for (const auto& [where, position] : positions) {
     if (auto exists = check_exists(where); !exists.ok()) return exists.error();
     if (position.kind == Position::Kind::kTime) {

@@ -82,7 +82,7 @@ class Producer::Impl : public BatchSource {
 
  private:
   Runtime& runtime() { return client_->runtime; }
-  Result<void> learn_topic(const std::string& topic, Time deadline);
+  Result<void> learn_topic(const Record& record, Time deadline);
   Result<void> await_room(uint64_t seen, Time deadline);
   uint64_t let_all_leave();
   bool await_completion(uint64_t below, milliseconds patience, bool interruptible);
@@ -119,8 +119,11 @@ Result<void> Producer::Impl::send(const Record& record, Callback done) {
       case Accumulator::Verdict::kOpenedOrClosed:
         runtime().nudge();
         return {};
+      case Accumulator::Verdict::kUnknownPartition:
+        if (runtime().on_own_thread()) return refusal;  // must not wait
+        [[fallthrough]];
       case Accumulator::Verdict::kUnknownTopic: {
-        auto learned = learn_topic(record.topic, deadline);
+        auto learned = learn_topic(record, deadline);
         if (!learned.ok()) return learned.error();
         break;
       }
@@ -136,17 +139,16 @@ Result<void> Producer::Impl::send(const Record& record, Callback done) {
   }
 }
 
-Result<void> Producer::Impl::learn_topic(const std::string& topic, Time deadline) {
+Result<void> Producer::Impl::learn_topic(const Record& record, Time deadline) {
+  const std::string& topic = record.topic;
   if (runtime().on_own_thread()) {
     return public_error(strandlog::Code::kBusy,
                         "topic \"" + topic + "\" is not known yet, and a callback must not wait");
   }
-  auto route = runtime().lookup(topic, std::max<int64_t>(left_ms(deadline), 1));
+  auto route = runtime().lookup(TopicPartition{topic, record.partition.value_or(0)},
+                                std::max<int64_t>(left_ms(deadline), 1));
   if (!route.ok()) return route.error();
   auto count = static_cast<uint32_t>(route->partitions.size());
-  if (count == 0) {
-    return public_error(strandlog::Code::kNotFound, "topic \"" + topic + "\" has no partitions");
-  }
   gate_.with([&] { accumulator_.set_partitions(topic, count); });
   return {};
 }

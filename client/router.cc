@@ -103,22 +103,24 @@ bool Router::brings_news(const wire::MetadataAnswer& answer) const {
   });
 }
 
-void Router::absorb(const wire::MetadataAnswer& answer) {
+void Router::absorb(const wire::MetadataAnswer& answer, Time asked_at) {
   if (!answer.cluster.is_nil()) requests_.set_cluster(answer.cluster);
   for (const auto& broker : answer.brokers) {
     addresses_[broker.address.broker] = broker.address.client_address;
     any_.learn(broker.address.client_address);
   }
-  for (const auto& topic : answer.topics) absorb_topic(topic, answer.catalog_index);
+  for (const auto& topic : answer.topics) absorb_topic(topic, answer.catalog_index, asked_at);
 }
 
-void Router::absorb_topic(const wire::MetadataAnswer::Topic& topic, uint64_t catalog_index) {
+void Router::absorb_topic(const wire::MetadataAnswer::Topic& topic, uint64_t catalog_index,
+                          Time asked_at) {
   bool missing = topic.error && topic.error->code == strandlog::Code::kNotFound;
   if ((topic.error && !missing) || is_outdated(topic, catalog_index)) return want_later(topic.name);
   Told& told = told_[topic.name];
   told.backoff.reset();
   told.missing = missing;
   told.catalog_index = std::max(told.catalog_index, catalog_index);
+  told.asked_at = asked_at;
   told.told_at = now_;
   if (missing) {
     told.route.reset();
@@ -127,15 +129,17 @@ void Router::absorb_topic(const wire::MetadataAnswer::Topic& topic, uint64_t cat
   }
 }
 
-uint64_t Router::lookup(Time now, const std::string& name, Time deadline, LookupHandler handler) {
+uint64_t Router::lookup(Time now, const std::string& name, size_t partitions, Time deadline,
+                        LookupHandler handler) {
   uint64_t id = next_lookup_++;
-  if (const TopicRoute* route = topic(name)) {
+  const TopicRoute* route = topic(name);
+  if (route != nullptr && route->partitions.size() >= partitions) {
     handler(*route);
     return id;
   }
   if (auto told = told_.find(name); told != told_.end()) told->second.missing = false;
   want(name);
-  lookups_[id] = {name, now, deadline, std::move(handler)};
+  lookups_[id] = {name, partitions, now, deadline, std::move(handler)};
   return id;
 }
 
@@ -180,7 +184,7 @@ void Router::on_metadata(Time started, AnyReply reply) {
   last_error_.reset();
   if (const auto* metadata = std::get_if<wire::MetadataAnswer>(&reply.answer.body)) {
     bool helps = tells_all(*metadata) && brings_news(*metadata);
-    absorb(*metadata);
+    absorb(*metadata, started);
     if (!helps) turn_from(*metadata);
   }
 }
@@ -196,7 +200,11 @@ void Router::turn_from(const wire::MetadataAnswer& answer) {
 }
 
 std::optional<Result<TopicRoute>> Router::outcome(Time now, const Lookup& lookup) const {
-  if (const TopicRoute* route = topic(lookup.topic)) return Result<TopicRoute>(*route);
+  const TopicRoute* route = topic(lookup.topic);
+  if (route != nullptr && (route->partitions.size() >= lookup.partitions ||
+                           told_.at(lookup.topic).asked_at >= lookup.started)) {
+    return Result<TopicRoute>(*route);
+  }
   if (is_missing(lookup.topic)) {
     return Result<TopicRoute>(no_topic(lookup.topic));
   }

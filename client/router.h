@@ -46,9 +46,11 @@ class Router {
   void want(const std::string& topic) { wanted_[topic] = {}; }
   /// A broker named the leader, or said that it is none.
   void learn(const std::string& topic, uint32_t partition, const wire::WireError& error);
-  /// What is known, else what the next metadata says. kNotFound, kUnreachable, kTimeout or what
-  /// the brokers answered last. The handler may run inside this call.
-  uint64_t lookup(Time now, const std::string& topic, Time deadline, LookupHandler handler);
+  /// What is known, if the topic has so many partitions there; else what metadata says that is
+  /// asked for from now on, which may be fewer. kNotFound, kUnreachable, kTimeout or what the
+  /// brokers answered last. The handler may run inside this call.
+  uint64_t lookup(Time now, const std::string& topic, size_t partitions, Time deadline,
+                  LookupHandler handler);
   void cancel(uint64_t lookup) { lookups_.erase(lookup); }
   void turn(Time now);
   Time next_deadline() const;
@@ -64,11 +66,13 @@ class Router {
     /// Of the newest answer. It stays when the topic is gone: a broker that lags must not bring it
     /// back.
     uint64_t catalog_index = 0;
+    Time asked_at;  ///< when somebody began to ask for that answer
     Time told_at;
     Backoff backoff{kSpacingMs};  ///< while nobody knows enough
   };
   struct Lookup {
     std::string topic;
+    size_t partitions;
     Time started;
     Time deadline;
     LookupHandler handler;
@@ -82,8 +86,9 @@ class Router {
   bool is_outdated(const wire::MetadataAnswer::Topic& topic, uint64_t catalog_index) const;
   bool tells_all(const wire::MetadataAnswer& answer) const;
   bool brings_news(const wire::MetadataAnswer& answer) const;
-  void absorb(const wire::MetadataAnswer& answer);
-  void absorb_topic(const wire::MetadataAnswer::Topic& topic, uint64_t catalog_index);
+  void absorb(const wire::MetadataAnswer& answer, Time asked_at);
+  void absorb_topic(const wire::MetadataAnswer::Topic& topic, uint64_t catalog_index,
+                    Time asked_at);
   void settle_lookups(Time now);
   std::optional<Result<TopicRoute>> outcome(Time now, const Lookup& lookup) const;
 

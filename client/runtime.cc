@@ -232,15 +232,25 @@ void Runtime::require_catalog(uint64_t index) {
   post([index](Core& core, Time) { core.any().require_catalog(index); });
 }
 
-Result<TopicRoute> Runtime::lookup(const std::string& topic, int64_t timeout_ms) {
+Result<TopicRoute> Runtime::lookup(const std::string& topic, size_t partitions,
+                                   int64_t timeout_ms) {
   if (auto refusal = why_not_wait()) return *refusal;
   auto slip = std::make_shared<Slip<Result<TopicRoute>>>(*loop_);
   post([=](Core& core, Time at) {
-    core.router().lookup(at, topic, at.plus_ms(timeout_ms),
+    core.router().lookup(at, topic, partitions, at.plus_ms(timeout_ms),
                          [slip](Result<TopicRoute> route) { slip->set(std::move(route)); });
   });
   auto route = slip->take();
   return route ? std::move(*route) : Result<TopicRoute>(interrupted_error(Written::kNo));
+}
+
+Result<TopicRoute> Runtime::lookup(const TopicPartition& where, int64_t timeout_ms) {
+  size_t needed = where.partition < 0 ? 1 : static_cast<size_t>(where.partition) + 1;
+  auto route = lookup(where.topic, needed, timeout_ms);
+  if (!route.ok()) return route;
+  size_t partitions = route->partitions.size();
+  if (where.partition >= 0 && needed <= partitions) return route;
+  return no_partition(where.topic, partitions, where.partition);
 }
 
 }  // namespace strandlog::client

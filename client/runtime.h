@@ -77,8 +77,10 @@ class Runtime : public Port {
   AnyReply ask_any(wire::RequestBody body, int64_t timeout_ms, int64_t attempt_ms) override;
   void require_catalog(uint64_t index) override;
 
-  /// A topic's partitions as known, else asked for.
-  Result<TopicRoute> lookup(const std::string& topic, int64_t timeout_ms);
+  /// A topic's partitions as known, else, or when so many are not known, asked for.
+  Result<TopicRoute> lookup(const std::string& topic, size_t partitions, int64_t timeout_ms);
+  /// The same for one partition: kNotFound unless the topic has it.
+  Result<TopicRoute> lookup(const TopicPartition& where, int64_t timeout_ms);
 
  private:
   struct Loop;

@@ -48,14 +48,22 @@ TEST(Accumulator, TakesTheNamedPartition) {
   EXPECT_EQ(tester.take(true).at(0).where.partition, 2);
 }
 
-TEST(Accumulator, RefusesAPartitionThatDoesNotExist) {
-  for (int32_t partition : {-1, 3}) {
-    AccumulatorTester tester;
-    Record record;
-    record.partition = partition;
-    EXPECT_EQ(tester.add(record), Verdict::kRefused);
-    EXPECT_EQ(tester.refusal.code, Code::kNotFound);
-  }
+TEST(Accumulator, RefusesAPartitionThatCannotExist) {
+  AccumulatorTester tester;
+  Record record;
+  record.partition = -1;
+  EXPECT_EQ(tester.add(record), Verdict::kRefused);
+  EXPECT_EQ(tester.refusal.code, Code::kNotFound);
+}
+
+TEST(Accumulator, AsksForAPartitionThatItDoesNotKnow) {
+  AccumulatorTester tester;
+  Record record;
+  record.partition = 3;
+  EXPECT_EQ(tester.add(record), Verdict::kUnknownPartition);
+  EXPECT_EQ(tester.refusal.code, Code::kNotFound);
+  tester.accumulator.set_partitions("t", 4);
+  EXPECT_EQ(tester.add(record), Verdict::kOpenedOrClosed);
 }
 
 TEST(Accumulator, HashesTheKey) {

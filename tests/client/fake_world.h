@@ -126,7 +126,11 @@ class FakeWorld {
         ++metadata_requests;
         most_topics_asked = std::max(most_topics_asked, wanted->topics.size());
         metadata_from.insert(asked.address);
-        if (!mute_metadata) answer(asked, metadata_for(*wanted));
+        if (mute_metadata) {
+          muted.push_back(std::move(asked));
+        } else {
+          answer(asked, metadata_for(*wanted));
+        }
       }
     } while (!net.events.empty() || core.next_deadline() <= now);
   }
@@ -168,6 +172,7 @@ class FakeWorld {
   Time now{1'000'000};
   wire::MetadataAnswer metadata;
   bool mute_metadata = false;
+  std::vector<Asked> muted;  ///< the requests for it that were not answered
   wire::WireError why_missing{strandlog::Code::kNotFound, "no such topic", {}, {}};
   int metadata_requests = 0;
   size_t most_topics_asked = 0;

@@ -8,12 +8,13 @@
 namespace strandlog::client {
 namespace {
 
-std::string look_up(FakeWorld& world, const std::string& topic, int64_t ms) {
+std::string look_up(FakeWorld& world, const std::string& topic, int64_t ms, size_t partitions = 1) {
   std::string out = "pending";
-  world.core.router().lookup(world.now, topic, world.now.plus_ms(ms), [&](Result<TopicRoute> r) {
+  auto tell = [&](Result<TopicRoute> r) {
     out = r.ok() ? std::to_string(r->partitions.size()) : r.error().text;
     if (!r.ok()) out = std::string(code_name(r.error().code)) + ": " + out;
-  });
+  };
+  world.core.router().lookup(world.now, topic, partitions, world.now.plus_ms(ms), tell);
   world.pass_ms(ms);
   return out;
 }
@@ -139,7 +140,7 @@ TEST(Router, AsksTheCatalogsLeaderForATopicThatABrokerDoesNotKnow) {
   FakeWorld world;
   world.why_missing = {strandlog::Code::kNotLeader, "", BrokerId{3}, address_of(3)};
   std::string out = "pending";
-  world.core.router().lookup(world.now, "none", world.now.plus_ms(5000),
+  world.core.router().lookup(world.now, "none", 1, world.now.plus_ms(5000),
                              [&](Result<TopicRoute>) { out = "answered"; });
   world.pass_ms(100);
   EXPECT_EQ(world.metadata_from, (std::set<std::string>{address_of(1), address_of(3)}));
@@ -203,13 +204,53 @@ TEST(Router, AsksBeforeItDeniesAPartition) {
   EXPECT_TRUE(denies(3));
 }
 
+TEST(Router, AsksForAPartitionThatItDoesNotKnowAndTellsWhatItHears) {
+  FakeWorld world(2);
+  look_up(world, "t", 1);
+  EXPECT_EQ(look_up(world, "t", 100, 3), "2");
+  EXPECT_EQ(world.metadata_requests, 2);
+  world.metadata.topics[0].id = uuid_of<TopicId>(8);
+  world.metadata.topics[0].partitions.push_back({2, group_of(2), true, BrokerId{1}, Term{1}, {}});
+  EXPECT_EQ(look_up(world, "t", 100, 3), "3");
+}
+
+// The answer under way was made before the topic was made anew, perhaps.
+TEST(Router, DeniesAPartitionOnlyByAnAnswerThatWasAskedForSince) {
+  FakeWorld world(2);
+  look_up(world, "t", 1);
+  world.pass_ms(100);
+  world.mute_metadata = true;
+  world.core.router().want("t");
+  world.settle();
+  ASSERT_EQ(world.muted.size(), 1u);
+  std::string out = "pending";
+  world.pass_ms(1);
+  world.core.router().lookup(world.now, "t", 3, world.now.plus_ms(5000), [&](Result<TopicRoute> r) {
+    out = std::to_string(r->partitions.size());
+  });
+  world.answer(world.muted[0], world.metadata);
+  world.mute_metadata = false;
+  world.settle();
+  EXPECT_EQ(out, "pending");
+  world.metadata.topics[0].partitions.push_back({2, group_of(2), true, BrokerId{1}, Term{1}, {}});
+  world.pass_ms(100);
+  EXPECT_EQ(out, "3");
+}
+
+TEST(Router, DoesNotDenyAPartitionWhenNobodyAnswers) {
+  FakeWorld world;
+  look_up(world, "t", 1);
+  world.mute_metadata = true;
+  EXPECT_EQ(look_up(world, "t", 100, 2).substr(0, 7), "timeout");
+}
+
 TEST(Router, WaitsForABrokerThatDoesNotKnowYetWhichTopicsThereAre) {
   FakeWorld world;
   wire::MetadataAnswer complete = world.metadata;
   world.metadata.topics.clear();
   world.why_missing.code = strandlog::Code::kStale;
   std::string out = "pending";
-  world.core.router().lookup(world.now, "t", world.now.plus_ms(5000),
+  world.core.router().lookup(world.now, "t", 1, world.now.plus_ms(5000),
                              [&](Result<TopicRoute> r) { out = r.ok() ? "found" : "failed"; });
   world.pass_ms(1000);
   EXPECT_EQ(out, "pending");
@@ -275,7 +316,7 @@ TEST(Router, AsksAnotherBrokerWhenOneIsSilent) {
   FakeWorld world;
   world.mute_metadata = true;
   std::string out = "pending";
-  world.core.router().lookup(world.now, "t", world.now.plus_ms(5000),
+  world.core.router().lookup(world.now, "t", 1, world.now.plus_ms(5000),
                              [&](Result<TopicRoute> r) { out = r.ok() ? "found" : "failed"; });
   world.pass_ms(500);
   EXPECT_EQ(world.metadata_requests, 1);

@@ -20,7 +20,8 @@ namespace {
 const GroupId kGroup{{5}};
 const TopicId kTopic{{6}};
 
-/// One broker, one topic "t" with one partition whose entries it keeps in a list.
+/// One broker that has any topic it is asked for, and keeps the entries of "t", partition 0, in a
+/// list.
 class TinyBroker {
  public:
   TinyBroker() {
@@ -36,6 +37,8 @@ class TinyBroker {
   std::string address;
   std::atomic<bool> mute{false};          ///< answers nothing
   std::atomic<bool> mute_produce{false};  ///< takes records and does not answer
+  std::atomic<uint32_t> partitions{1};
+  std::atomic<int> metadata_requests{0};
 
  private:
   void work() {
@@ -57,8 +60,8 @@ class TinyBroker {
     wire::Answer answer;
     answer.id = request->id;
     std::vector<Bytes> blobs;
-    if (std::holds_alternative<wire::MetadataRequest>(request->body)) {
-      answer.body = metadata();
+    if (auto* asked = std::get_if<wire::MetadataRequest>(&request->body)) {
+      answer.body = metadata(asked->topics);
     } else if (auto* produce = std::get_if<wire::ProduceRequest>(&request->body)) {
       answer.body = append(*produce, event.message.blobs);
     } else if (std::holds_alternative<wire::ListOffsetsRequest>(request->body)) {
@@ -68,15 +71,19 @@ class TinyBroker {
     }
     transport_.send(event.link, {wire::encode(answer), blobs});
   }
-  wire::MetadataAnswer metadata() const {
+  wire::MetadataAnswer metadata(const std::vector<std::string>& names) {
+    ++metadata_requests;
     wire::MetadataAnswer out;
     out.catalog_leader = BrokerId{1};
     out.brokers.push_back({{BrokerId{1}, {}, address, ""}, true});
-    wire::MetadataAnswer::Topic topic;
-    topic.name = "t";
-    topic.id = kTopic;
-    topic.partitions.push_back({0, kGroup, true, BrokerId{1}, Term{1}, {}});
-    out.topics.push_back(topic);
+    for (const std::string& name : names) {
+      auto& topic = out.topics.emplace_back();
+      topic.name = name;
+      topic.id = kTopic;
+      for (uint32_t p = 0; p < partitions.load(); ++p) {
+        topic.partitions.push_back({p, kGroup, true, BrokerId{1}, Term{1}, {}});
+      }
+    }
     return out;
   }
   wire::ProduceAnswer append(const wire::ProduceRequest& request, const std::vector<Bytes>& blobs) {
@@ -412,6 +419,32 @@ TEST(ClientRuntime, SeeksAndKnowsItsPosition) {
   // The broker of this test takes everything at 0.
   EXPECT_EQ(consumer->offsets({{where, Position::at_time(0)}})->at(where), 0);
   EXPECT_EQ(consumer->offsets({{where, Position::at_time(1)}})->at(where), 10);
+}
+
+TEST(ClientRuntime, FindsAPartitionThatOnlyATopicMadeAnewHas) {
+  TinyBroker broker;
+  Client client = connect(broker.address);
+  auto producer = client.producer({});
+  auto consumer = client.consumer({});
+  ASSERT_TRUE(producer->send_sync(record_of(1)).ok());
+  ASSERT_TRUE(consumer->assign({{{"t", 0}, Position::at(0)}}).ok());
+  Record record = record_of(1);
+  record.partition = 7;
+  EXPECT_EQ(producer->send(record).error().code, Code::kNotFound);
+  EXPECT_EQ(consumer->assign({{{"t", 7}, Position::at(0)}}).error().code, Code::kNotFound);
+  broker.partitions = 8;
+  EXPECT_TRUE(consumer->assign({{{"t", 7}, Position::at(0)}}).ok());
+  EXPECT_TRUE(producer->send(record).ok());
+}
+
+TEST(ClientRuntime, AsksForAllThatIsAssignedAtOnce) {
+  TinyBroker broker;
+  Client client = connect(broker.address);
+  auto consumer = client.consumer({});
+  std::map<TopicPartition, Position> positions;
+  for (int n = 0; n < 50; ++n) positions[{"t" + std::to_string(n), 0}] = Position::at(0);
+  ASSERT_TRUE(consumer->assign(positions).ok());
+  EXPECT_LE(broker.metadata_requests.load(), 2);
 }
 
 TEST(ClientRuntime, RefusesWhatIsNoAddress) {

@@ -72,7 +72,7 @@ void SimClient::turn() {
 // Asks anew for what was missing once, as producers and consumers do for whoever uses them.
 void SimClient::find(const std::string& topic) {
   if (!core_.router().why_gone({topic, 0})) return;
-  core_.router().lookup(clock_.now(), topic, clock_.now().plus_ms(kAskTimeoutMs), [](auto) {});
+  core_.router().lookup(clock_.now(), topic, 1, clock_.now().plus_ms(kAskTimeoutMs), [](auto) {});
 }
 
 bool SimClient::produce(const Place& where, uint32_t partitions, size_t bytes) {
