@@ -7,15 +7,23 @@
 
 namespace strandlog::client {
 namespace {
+PartitionRoute newer(const PartitionRoute& before, const PartitionRoute& told) {
+  if (told.term > before.term) return told;
+  PartitionRoute kept = before;
+  if (told.term < before.term || told.leader == BrokerId{}) return kept;
+  if (!before.hinted) return told;
+  kept.hinted = false;
+  return kept;
+}
+
 void merge(const wire::MetadataAnswer::Topic& topic, std::optional<TopicRoute>& known) {
   TopicRoute route{topic.id, topic.name, {}};
   for (const auto& partition : topic.partitions) {
     if (partition.partition != route.partitions.size()) return;  // not dense: not to be trusted
-    PartitionRoute next{partition.group, partition.leader, partition.term};
+    PartitionRoute next{partition.group, partition.leader, partition.term, false};
     if (known && known->id == topic.id && partition.partition < known->partitions.size()) {
       const PartitionRoute& before = known->partitions[partition.partition];
-      bool older = next.term < before.term;
-      if (older || (next.term == before.term && next.leader == BrokerId{})) next = before;
+      next = newer(before, next);
     }
     route.partitions.push_back(next);
   }
@@ -63,7 +71,9 @@ void Router::learn(const std::string& name, uint32_t partition, const wire::Wire
     return;
   }
   bool useful = error.leader != BrokerId{} && !error.leader_address.empty();
-  told->second.route->partitions[partition].leader = useful ? error.leader : BrokerId{};
+  PartitionRoute& route = told->second.route->partitions[partition];
+  route.leader = useful ? error.leader : BrokerId{};
+  route.hinted = useful;
   if (useful) {
     addresses_[error.leader] = error.leader_address;
     any_.learn(error.leader_address);

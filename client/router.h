@@ -15,7 +15,10 @@ namespace strandlog::client {
 struct PartitionRoute {
   GroupId group;
   BrokerId leader;  ///< 0: none known
-  Term term;        ///< of that knowledge; 0 after a hint
+  Term term;        ///< of the newest answer that told it
+  /// The leader is a hint's, which has no term. It outlives one answer of the term before, which
+  /// was under way or comes from a broker that lags; not two, for the hint may be the older word.
+  bool hinted = false;
 };
 
 struct TopicRoute {

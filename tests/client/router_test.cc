@@ -52,6 +52,41 @@ TEST(Router, FollowsTheHintOfANotLeaderAnswer) {
   EXPECT_EQ(world.core.router().leader_of("t", 0), "elsewhere:1");
 }
 
+// The answer was under way, or made by a broker that has not heard of it.
+TEST(Router, KeepsAHintOverAnAnswerOfTheTermBefore) {
+  FakeWorld world(1);
+  world.lead(0, 1, 5);
+  look_up(world, "t", 1);
+  world.core.router().learn("t", 0, {strandlog::Code::kNotLeader, "", BrokerId{2}, address_of(2)});
+  world.core.router().want("t");
+  world.pass_ms(25);
+  EXPECT_EQ(world.metadata_requests, 2);
+  EXPECT_EQ(world.core.router().leader_of("t", 0), address_of(2));
+}
+
+// A hint may be the older word: of a broker that was asked long ago, or lags.
+TEST(Router, BelievesTheSecondAnswerAgainstAHint) {
+  FakeWorld world(1);
+  world.lead(0, 1, 5);
+  look_up(world, "t", 1);
+  world.core.router().learn("t", 0, {strandlog::Code::kNotLeader, "", BrokerId{2}, address_of(2)});
+  for (int i = 0; i < 2; ++i) {
+    world.core.router().want("t");
+    world.pass_ms(25);
+  }
+  EXPECT_EQ(world.core.router().leader_of("t", 0), address_of(1));
+}
+
+TEST(Router, BelievesANewerTermAgainstAHint) {
+  FakeWorld world(1);
+  look_up(world, "t", 1);
+  world.core.router().learn("t", 0, {strandlog::Code::kNotLeader, "", BrokerId{2}, address_of(2)});
+  world.lead(0, 3, 2);
+  world.core.router().want("t");
+  world.pass_ms(25);
+  EXPECT_EQ(world.core.router().leader_of("t", 0), address_of(3));
+}
+
 TEST(Router, KeepsTheLeaderOfTheHigherTerm) {
   FakeWorld world;
   world.lead(0, 2, 5);
