@@ -8,7 +8,7 @@
 namespace strandlog::client {
 namespace {
 PartitionRoute newer(const PartitionRoute& before, const PartitionRoute& told) {
-  if (told.term > before.term) return told;
+  if (told.group != before.group || told.term > before.term) return told;
   PartitionRoute kept = before;
   if (told.term < before.term || told.leader == BrokerId{}) return kept;
   if (!before.hinted) return told;

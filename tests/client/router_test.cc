@@ -97,6 +97,19 @@ TEST(Router, KeepsTheLeaderOfTheHigherTerm) {
   EXPECT_EQ(world.core.router().leader_of("t", 0), address_of(2));
 }
 
+// While its topic is being made it may begin anew elsewhere.
+TEST(Router, TakesAPartitionThatBeganAnewInAnotherGroupWithItsLowerTerm) {
+  FakeWorld world;
+  world.lead(0, 2, 5);
+  look_up(world, "t", 1);
+  world.lead(0, 1, 1);
+  world.metadata.topics[0].partitions[0].group = group_of(9);
+  world.core.router().want("t");
+  world.pass_ms(25);
+  EXPECT_EQ(world.core.router().topic("t")->partitions[0].group, group_of(9));
+  EXPECT_EQ(world.core.router().leader_of("t", 0), address_of(1));
+}
+
 TEST(Router, KeepsTheTopicThatWasMadeAnewOverTheOneALaggingBrokerKnows) {
   FakeWorld world(2);
   world.metadata.catalog_index = 7;
