@@ -31,25 +31,60 @@ void merge(const wire::MetadataAnswer::Topic& topic, std::optional<TopicRoute>& 
 }
 }  // namespace
 
+// Whoever looks at it uses it.
+const Router::Told* Router::find(const std::string& name) const {
+  auto found = told_.find(name);
+  if (found == told_.end()) return nullptr;
+  found->second.used_at = now_;
+  return &found->second;
+}
+
+Router::Told& Router::told(const std::string& name) {
+  auto [found, added] = told_.try_emplace(name);
+  if (added) found->second.catalog_index = forgotten_index_;
+  found->second.used_at = now_;
+  return found->second;
+}
+
+// The half that was used longest ago. What is wanted is kept: its backoff, or what a lookup waits
+// for.
+void Router::forget_unused() {
+  if (told_.size() <= kMostUnused) return;
+  std::vector<std::map<std::string, Told>::iterator> unused;
+  for (auto it = told_.begin(); it != told_.end(); ++it) {
+    bool idle = !it->second.route || it->second.used_at.plus_ms(kUnusedMs) < now_;
+    if (idle && !wanted_.contains(it->first)) unused.push_back(it);
+  }
+  if (unused.size() <= kMostUnused) return;
+  auto kept = unused.begin() + kMostUnused / 2;
+  std::nth_element(unused.begin(), kept, unused.end(), [](const auto& a, const auto& b) {
+    return a->second.used_at > b->second.used_at;
+  });
+  for (auto it = kept; it != unused.end(); ++it) {
+    forgotten_index_ = std::max(forgotten_index_, (*it)->second.catalog_index);
+    told_.erase(*it);
+  }
+}
+
 const TopicRoute* Router::topic(const std::string& name) const {
-  auto told = told_.find(name);
-  return told != told_.end() && told->second.route ? &*told->second.route : nullptr;
+  const Told* told = find(name);
+  return told != nullptr && told->route ? &*told->route : nullptr;
 }
 
 bool Router::is_missing(const std::string& name) const {
-  auto told = told_.find(name);
-  return told != told_.end() && told->second.missing;
+  const Told* told = find(name);
+  return told != nullptr && told->missing;
 }
 
 std::optional<Error> Router::why_gone(const TopicPartition& where) {
-  auto told = told_.find(where.topic);
-  if (told == told_.end()) return std::nullopt;
-  if (told->second.missing) return no_topic(where.topic);
-  if (!told->second.route) return std::nullopt;
-  size_t partitions = told->second.route->partitions.size();
+  const Told* told = find(where.topic);
+  if (told == nullptr) return std::nullopt;
+  if (told->missing) return no_topic(where.topic);
+  if (!told->route) return std::nullopt;
+  size_t partitions = told->route->partitions.size();
   if (static_cast<size_t>(where.partition) < partitions) return std::nullopt;
   // It may have been made anew with more of them since.
-  if (now_ <= told->second.told_at.plus_ms(kFreshMs)) {
+  if (now_ <= told->told_at.plus_ms(kFreshMs)) {
     return no_partition(where.topic, partitions, where.partition);
   }
   wanted_.try_emplace(where.topic);
@@ -84,10 +119,9 @@ void Router::learn(const std::string& name, uint32_t partition, const wire::Wire
 
 // The topic was made or deleted since, and the broker does not know it yet.
 bool Router::is_outdated(const wire::MetadataAnswer::Topic& topic, uint64_t catalog_index) const {
-  auto told = told_.find(topic.name);
-  if (told == told_.end() || catalog_index >= told->second.catalog_index) return false;
-  const auto& route = told->second.route;
-  return topic.id != (route ? route->id : TopicId{});
+  const Told* told = find(topic.name);
+  if (catalog_index >= (told ? told->catalog_index : forgotten_index_)) return false;
+  return topic.id != (told && told->route ? told->route->id : TopicId{});
 }
 
 // Whether nothing is left open that another broker may know.
@@ -120,13 +154,14 @@ void Router::absorb(const wire::MetadataAnswer& answer, Time asked_at) {
     any_.learn(broker.address.client_address);
   }
   for (const auto& topic : answer.topics) absorb_topic(topic, answer.catalog_index, asked_at);
+  forget_unused();
 }
 
 void Router::absorb_topic(const wire::MetadataAnswer::Topic& topic, uint64_t catalog_index,
                           Time asked_at) {
   bool missing = topic.error && topic.error->code == strandlog::Code::kNotFound;
   if ((topic.error && !missing) || is_outdated(topic, catalog_index)) return want_later(topic.name);
-  Told& told = told_[topic.name];
+  Told& told = this->told(topic.name);
   told.backoff.reset();
   told.missing = missing;
   told.catalog_index = std::max(told.catalog_index, catalog_index);
@@ -156,7 +191,7 @@ uint64_t Router::lookup(Time now, const std::string& name, size_t partitions, Ti
 // After what was no help. Whoever wants the topic, too, has a pace of its own and need not wait.
 void Router::want_later(const std::string& name) {
   if (wanted_.contains(name)) return;
-  wanted_[name] = now_.plus_ms(told_[name].backoff.next_ms());
+  wanted_[name] = now_.plus_ms(told(name).backoff.next_ms());
 }
 
 void Router::refresh(Time now) {

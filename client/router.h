@@ -27,7 +27,8 @@ struct TopicRoute {
   std::vector<PartitionRoute> partitions;  ///< by number
 };
 
-/// A cache of metadata, refreshed only when somebody needs something it lacks.
+/// A cache of metadata, refreshed only when somebody needs something it lacks. Of topics that are
+/// gone, or that nobody has used for a minute, it keeps 4096 at most.
 class Router {
  public:
   using LookupHandler = std::function<void(Result<TopicRoute>)>;
@@ -63,6 +64,8 @@ class Router {
   static constexpr int64_t kSpacingMs = 20;
   /// For so long an answer tells how many partitions there are.
   static constexpr int64_t kFreshMs = 1'000;
+  static constexpr size_t kMostUnused = 4096;
+  static constexpr int64_t kUnusedMs = 60'000;
   struct Told {
     std::optional<TopicRoute> route;
     bool missing = false;
@@ -71,6 +74,7 @@ class Router {
     uint64_t catalog_index = 0;
     Time asked_at;  ///< when somebody began to ask for that answer
     Time told_at;
+    mutable Time used_at;         ///< by whoever looked at it
     Backoff backoff{kSpacingMs};  ///< while nobody knows enough
   };
   struct Lookup {
@@ -81,6 +85,9 @@ class Router {
     LookupHandler handler;
   };
 
+  const Told* find(const std::string& name) const;
+  Told& told(const std::string& name);
+  void forget_unused();
   bool is_missing(const std::string& name) const;
   void want_later(const std::string& topic);
   void refresh(Time now);
@@ -99,6 +106,8 @@ class Router {
   RequestTable& requests_;
   Time now_;
   std::map<std::string, Told> told_;  ///< by topic
+  /// The newest catalog_index of what was forgotten: nothing older is believed of other topics.
+  uint64_t forgotten_index_ = 0;
   std::map<BrokerId, std::string> addresses_;
   std::map<std::string, Time> wanted_;  ///< topics, with the time to ask for each
   std::string last_asked_;              ///< the topic that was asked for last

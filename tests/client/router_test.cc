@@ -163,6 +163,61 @@ TEST(Router, TakesNoDeletedTopicBackFromABrokerThatLags) {
   EXPECT_EQ(world.core.router().topic("t")->id, uuid_of<TopicId>(8));
 }
 
+struct CrowdedWorld : FakeWorld {
+  static std::string name(size_t n) { return "job-" + std::to_string(n); }
+  void want(size_t from, size_t to) {
+    for (size_t n = from; n < to; ++n) core.router().want(name(n));
+    pass_ms(1000);
+  }
+  size_t count(size_t topics, const std::function<bool(const std::string&)>& is) {
+    size_t n = 0;
+    for (size_t i = 0; i < topics; ++i) n += is(name(i)) ? 1 : 0;
+    return n;
+  }
+};
+
+TEST(Router, ForgetsTheOldestOfManyTopicsThatAreGone) {
+  CrowdedWorld world;
+  world.metadata.catalog_index = 7;
+  for (size_t n = 0; n < 12'000; n += 1000) world.want(n, n + 1000);
+  auto denies = [&](const std::string& name) {
+    return world.core.router().why_gone({name, 0}).has_value();
+  };
+  EXPECT_LE(world.count(12'000, denies), 4096u);
+  EXPECT_TRUE(denies(CrowdedWorld::name(11'000)));
+
+  world.metadata.catalog_index = 6;
+  world.metadata.topics[0].name = CrowdedWorld::name(0);
+  world.core.router().want(CrowdedWorld::name(0));
+  world.pass_ms(1000);
+  EXPECT_EQ(world.core.router().topic(CrowdedWorld::name(0)), nullptr)
+      << "what is forgotten must not come back from a broker that lags";
+  world.metadata.catalog_index = 8;
+  world.pass_ms(1000);
+  EXPECT_NE(world.core.router().topic(CrowdedWorld::name(0)), nullptr);
+}
+
+TEST(Router, ForgetsTheOldestOfManyTopicsThatNobodyUsesAnyMore) {
+  CrowdedWorld world;
+  wire::MetadataAnswer::Topic topic = world.metadata.topics[0];
+  world.metadata.topics.clear();
+  for (size_t n = 0; n < 12'000; ++n) {
+    topic.name = CrowdedWorld::name(n);
+    world.metadata.topics.push_back(topic);
+  }
+  world.want(0, 6'000);
+  auto knows = [&](const std::string& name) { return world.core.router().topic(name) != nullptr; };
+  EXPECT_EQ(world.count(6'000, knows), 6'000u) << "all are in use";
+  for (int s = 0; s < 120; s += 30) {
+    world.pass_ms(30'000);
+    EXPECT_EQ(world.core.router().leader_of(CrowdedWorld::name(0), 0), address_of(1));
+  }
+  world.want(6'000, 12'000);
+  EXPECT_LE(world.count(6'000, knows), 4096u);
+  EXPECT_TRUE(knows(CrowdedWorld::name(0)));
+  EXPECT_TRUE(knows(CrowdedWorld::name(6'000)));
+}
+
 // It answers in between: what it says of the topic that is there now is right, but it knows no
 // more.
 TEST(Router, KnowsHowNewItsNewestAnswerWas) {
