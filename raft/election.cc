@@ -43,7 +43,7 @@ void Group::Impl::tick_election() {
 
 void Group::Impl::campaign(bool transfer) {
   restart_timer();
-  if (!active_ || !membership_.is_voter(self())) return;
+  if (!active_ || removed_ || !membership().is_voter(self())) return;
   if (transfer) return start_election(true);
   if (is_mutant(Mutant::kNoPreVoteNoCheckQuorum)) return start_election(false);
   if (hard_is_durable()) start_pre_vote();  // for nothing, else: see start_election()
@@ -67,8 +67,8 @@ void Group::Impl::start_election(bool transfer) {
 }
 
 void Group::Impl::request_votes(const VoteRequest& request) {
-  for (const Member& member : membership_.all()) {
-    if (member.uid == self() || !membership_.is_voter(member.uid)) continue;
+  for (const Member& member : membership().all()) {
+    if (member.uid == self() || !membership().is_voter(member.uid)) continue;
     Message message = message_to(member.uid, request);
     if (request.pre) {
       message.term = term().plus(1);
@@ -84,7 +84,7 @@ void Group::Impl::decide() {
   const auto* candidate = std::get_if<Candidate>(&role_);
   if (!pre && candidate == nullptr) return;
   const Ballot& ballot = pre ? std::get<PreCandidate>(role_).ballot : candidate->ballot;
-  const Vote result = vote_result(membership_, [&](Uid uid) {
+  const Vote result = vote_result(membership(), [&](Uid uid) {
     auto it = ballot.find(uid);
     return it == ballot.end() ? 0 : it->second;
   });
@@ -122,6 +122,7 @@ void Group::Impl::refuse_in_lease(const Message& message, const VoteRequest& req
       follower->second.tell = true;
     }
   }
+  tell_gone(message);
   if (request.pre) send_now(message.from, VoteAnswer{.pre = true, .granted = false});
 }
 

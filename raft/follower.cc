@@ -22,6 +22,11 @@ bool is_well_formed(const Append& append, Term term) {
     first = run.first;
     newest = run.term;
   }
+  first = append.prev;
+  for (const Membership& configuration : append.configurations) {
+    if (configuration.index <= first || configuration.index > append.last) return false;
+    first = configuration.index;
+  }
   return true;
 }
 
@@ -29,7 +34,7 @@ bool is_well_formed(const Append& append, Term term) {
 
 void Group::Impl::tick_follower(Follower& follower, const Liveness& liveness) {
   if (follower.quiet) {
-    const Member* member = membership_.find(follower.leader);
+    const Member* member = membership().find(follower.leader);
     if (member != nullptr && liveness.alive(member->broker)) return;
     lose_leader();
   }
@@ -54,6 +59,7 @@ Follower* Group::Impl::follow(Uid leader) {
   }
   if (follower->leader != leader) return nullptr;
   follower->silent_ticks = 0;
+  removed_ = false;
   vain_terms_ = 0;
   restart_timer();
   return follower;
@@ -99,12 +105,16 @@ void Group::Impl::take_entries(const Append& append) {
     CHECK(first > commit_);
     CHECK(first > following_.verified || is_mutant(Mutant::kTruncateMatching));
     log_.truncate(first, term());
+    memberships_.truncate(first);
     out_.truncate_from = first;
   }
   for (size_t i = 0; i < append.runs.size(); ++i) {
     const bool is_end = i + 1 == append.runs.size();
     const Index end = is_end ? append.last : append.runs[i + 1].first.previous();
     if (end > log_.last()) log_.append(end, append.runs[i].term);
+  }
+  for (const Membership& configuration : append.configurations) {
+    if (configuration.index >= first) memberships_.append(configuration);
   }
   out_.append_first = first;
   out_.append_last = append.last;
@@ -169,6 +179,7 @@ void Group::Impl::on_snapshot(const Message& message, const SnapshotOffer& offer
   }
   CHECK(!out_.append_first && !out_.install);  // take() comes between two steps
   log_.reset(offer.index, offer.index_term, term());
+  memberships_.reset(offer.membership);
   advance_commit(offer.index);
   out_.install = offer;
   following_.verified = offer.index;

@@ -12,12 +12,12 @@ namespace strandlog::raft {
 bool Output::empty() const {
   return at_once.empty() && sends.empty() && snapshots.empty() && !hard_state && !install &&
          !truncate_from && !append_first && after_write.empty() && reads.empty() &&
-         !became_leader && !lost_leadership;
+         !became_leader && !lost_leadership && !removed;
 }
 
 Group::Impl::Impl(GroupConfig config, Restored restored, uint64_t seed)
     : config_(config),
-      membership_(std::move(restored.membership)),
+      memberships_(std::move(restored.memberships)),
       hard_(restored.hard),
       durable_hard_(restored.hard),
       log_(restored.start, restored.start_term, std::move(restored.terms), restored.last),
@@ -69,6 +69,7 @@ void Group::Impl::set_active(bool active) {
 }
 
 Output Group::Impl::take() {
+  if (leading() != nullptr) advance_change();
   if (Leader* leader = leading()) fill_sends(*leader);
   // A promise repeated before its term and vote became durable waits for a write of its own.
   if (!out_.after_write.empty()) {
@@ -84,8 +85,8 @@ Output Group::Impl::take() {
 }
 
 bool Group::Impl::is_sole_voter() const {
-  return membership_.voters.size() == 1 && membership_.outgoing.empty() &&
-         membership_.voters.front().uid == self();
+  return membership().voters.size() == 1 && membership().outgoing.empty() &&
+         membership().voters.front().uid == self();
 }
 
 Message Group::Impl::message_to(Uid to, Body body) const {
@@ -151,7 +152,7 @@ Status Group::Impl::status() const {
                 .peers = {}};
   if (const Leader* leader = leading()) {
     for (const auto& [uid, progress] : leader->followers) {
-      const Member* member = membership_.find(uid);
+      const Member* member = membership().find(uid);
       CHECK(member != nullptr);
       status.peers.push_back({.member = *member,
                               .match = progress.match(),
@@ -171,6 +172,9 @@ Group::~Group() = default;
 void Group::tick(const Liveness& liveness) { impl_->tick(liveness); }
 void Group::step(const Message& message) { impl_->step(message); }
 Result<Index> Group::propose() { return impl_->propose(); }
+Result<Index> Group::change_membership(const MembershipChange& change) {
+  return impl_->change_membership(change);
+}
 void Group::sent(Uid to, Index last, uint64_t bytes, bool compacted) {
   impl_->sent(to, last, bytes, compacted);
 }

@@ -46,7 +46,8 @@ struct Restored {
   Term start_term;             ///< its term
   std::vector<TermRun> terms;  ///< of (start, last]
   Index last;                  ///< all durable
-  Membership membership;
+  /// The newest configuration of the log, behind the one before it if there was one; never empty.
+  std::vector<Membership> memberships;
   Index commit;  ///< a floor known from disk; at least `start`
 };
 
@@ -71,6 +72,13 @@ struct SnapshotSend {
   bool operator==(const SnapshotSend&) const = default;
 };
 
+/// What a leader is asked to change a configuration to.
+struct MembershipChange {
+  Index seen;  ///< index of the configuration it starts from: compare and set
+  std::vector<Member> voters;
+  std::vector<Member> learners;
+};
+
 struct ReadReady {
   uint64_t token;
   std::optional<Index> index;  ///< everything up to it was committed when asked; none: not leader
@@ -87,12 +95,14 @@ struct Output {
   std::optional<Index> truncate_from;    ///< then drop this entry and all later ones
   std::optional<Index> append_first;     ///< then append [first, last]: of proposals, of the
   std::optional<Index> append_last;      ///< append just stepped, …
-  std::optional<Index> noop;             ///< … except this one, a leader's no-op in `term`
-  std::vector<Send> sends;               ///< a leader's appends: safe before its own write
+  std::optional<Index> noop;             ///< … except this one, a leader's no-op in `term`, …
+  std::optional<Membership> configuration;  ///< … and the one at its index, which carries it
+  std::vector<Send> sends;                  ///< a leader's appends: safe before its own write
   std::vector<SnapshotSend> snapshots;
   std::vector<Message> after_write;   ///< votes and vote requests; never without hard_state
   Index commit;                       ///< never moves back
   std::optional<Term> became_leader;  ///< set once per won election
+  bool removed = false;               ///< a leader says that this replica is no member any more
   bool empty() const;                 ///< nothing to carry out (commit aside)
 };
 
@@ -139,6 +149,13 @@ class Group {
   /// Leader only (kNotLeader otherwise; kBusy while a transfer runs). The entry gets the returned
   /// index in the current term.
   Result<Index> propose();
+  /// Leader only. Takes effect at once here and wherever the entry arrives; of voters, by way of a
+  /// joint configuration (thesis 4.3) that the leader leaves by itself once it is committed. A new
+  /// voter must be a learner that follows the log; a voter can only be removed, not made a learner.
+  /// Returns the index of the configuration that is in force now. kNotLeader; kConflict: not the
+  /// one that was seen; kBusy: a transfer or another change is under way, nothing was committed in
+  /// this term yet, or a new voter lags behind; kInvalidArgument.
+  Result<Index> change_membership(const MembershipChange& change);
   /// The answer to one Send: entries up to `last` went out as `bytes`. last == prev: nothing could
   /// be read now (a new Send follows after a heartbeat interval); `compacted`: they are gone, a
   /// snapshot is needed.

@@ -6,6 +6,7 @@
 
 #include "raft/group.h"
 #include "raft/log_view.h"
+#include "raft/memberships.h"
 #include "raft/progress.h"
 #include "raft/quorum.h"
 
@@ -78,6 +79,8 @@ class Group::Impl {
   std::vector<std::string> broken_invariants() const;
   // step.cc: the term rule and the dispatch.
   void step(const Message& message);
+  // change.cc
+  Result<Index> change_membership(const MembershipChange& change);
   // leader.cc
   Result<Index> propose();
   Result<void> transfer_to(Uid target);
@@ -99,7 +102,7 @@ class Group::Impl {
   const HardState& hard() const { return hard_; }
   Index commit() const { return commit_; }
   const LogView& log() const { return log_; }
-  const Membership& membership() const { return membership_; }
+  const Membership& membership() const { return memberships_.current(); }
 
  private:
   Uid self() const { return config_.self; }
@@ -151,8 +154,21 @@ class Group::Impl {
   void on_timeout_now(const Message& message);
   void on_step_down(const Message& message);
 
+  // change.cc: all but on_gone() of a leader
+  /// Whether a change may begin now, from the configuration that was `seen`.
+  Result<void> may_change(Index seen) const;
+  bool is_caught_up(Uid uid) const;
+  Index append_configuration(Membership next);
+  /// Followers are the members of the configuration in force.
+  void match_followers();
+  void advance_change();
+  void tell_gone(const Message& request);
+  void on_gone(const Gone& gone);
+
   // leader.cc
   void become_leader();
+  Error not_leading() const;
+  Error transferring() const;
   void lose_leadership();
   Index append_own();
   void tick_leader(Leader& leader, const Liveness& liveness);
@@ -182,7 +198,7 @@ class Group::Impl {
   void drop_reads(Leader& leader);
 
   GroupConfig config_;
-  Membership membership_;
+  Memberships memberships_;
   HardState hard_;
   HardState durable_hard_;
   LogView log_;
@@ -191,6 +207,7 @@ class Group::Impl {
   Following following_;
   Term ended_;  ///< its leader said StepDown: a late message of it is no sign of life
   bool active_ = true;
+  bool removed_ = false;  ///< a leader says so; what a leader sends ends it
   uint64_t random_state_;
   uint32_t vain_terms_ = 0;   ///< begun since a leader was known
   uint32_t timer_ticks_ = 0;  ///< election timer; stands still in a leader

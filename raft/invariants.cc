@@ -27,6 +27,7 @@ std::vector<std::string> Group::Impl::broken_invariants() const {
                "commit " + text(commit_) + " lies outside [" + text(log_.start()) + ", " +
                    text(log_.last()) + "]");
   found.expect(commit_ >= taken_commit_, "commit moved back to " + text(commit_));
+  found.expect(memberships_.is_sound(log_.last()), "a configuration lies beyond the log");
   found.expect(log_.last_term() <= term(), "an entry of term " + text(log_.last_term()) +
                                                " is newer than term " + text(term()));
   found.expect(durable_hard_.term <= term(), "the durable term is newer than the term");
@@ -37,13 +38,17 @@ std::vector<std::string> Group::Impl::broken_invariants() const {
   }
   if (std::holds_alternative<Candidate>(role_)) {
     found.expect(hard_.vote == self(), "a candidate voted for another");
-    found.expect(membership_.is_voter(self()), "a candidate is no voter");
+    found.expect(membership().is_voter(self()), "a candidate is no voter");
   }
   if (const Leader* leader = leading()) {
     found.expect(hard_.vote == self() && hard_is_durable(), "a leader's own vote is not durable");
     found.expect(active_, "an inactive replica leads");
     found.expect(log_.last_term() == term(), "a leader's log ends in another term");
     found.expect(!leader->followers.contains(self()), "a leader follows itself");
+    for (const Member& member : membership().all()) {
+      found.expect(member.uid == self() || leader->followers.contains(member.uid),
+                   "a leader does not know a member");
+    }
     for (const auto& [uid, progress] : leader->followers) {
       found.expect(progress.is_sound(log_.last()),
                    "progress of replica " + std::to_string(uid.value) + ": match " +

@@ -19,12 +19,8 @@ constexpr uint32_t kSettleHeartbeats = 2;
 void Group::Impl::become_leader() {
   CHECK(std::holds_alternative<Candidate>(role_) && hard_.vote == self() && hard_is_durable());
   vain_terms_ = 0;
-  Leader leader;
-  for (const Member& member : membership_.all()) {
-    if (member.uid == self()) continue;
-    leader.followers.emplace(member.uid, Progress(member.broker, log_.last().plus(1)));
-  }
-  role_ = std::move(leader);
+  role_ = Leader{};
+  match_followers();  // the no-op is the first they are sent
   // Entries of older terms commit only through one of this term (thesis 3.6.2).
   const Index noop = append_own();
   leading()->noop = noop;
@@ -42,16 +38,20 @@ Index Group::Impl::append_own() {
 
 Result<Index> Group::Impl::propose() {
   Leader* leader = leading();
-  if (leader == nullptr) {
-    return Error{Code::kNotLeader, "replica " + std::to_string(self().value) +
-                                       " does not lead in term " + std::to_string(term().value)};
-  }
-  if (leader->transfer) {
-    return Error{Code::kBusy, "leadership is moving to replica " +
-                                  std::to_string(leader->transfer->target.value)};
-  }
+  if (leader == nullptr) return not_leading();
+  if (leader->transfer) return transferring();
   stir(*leader);
   return append_own();
+}
+
+Error Group::Impl::not_leading() const {
+  return {Code::kNotLeader, "replica " + std::to_string(self().value) + " does not lead in term " +
+                                std::to_string(term().value)};
+}
+
+Error Group::Impl::transferring() const {
+  return {Code::kBusy,
+          "leadership is moving to replica " + std::to_string(leading()->transfer->target.value)};
 }
 
 void Group::Impl::lose_leadership() {
@@ -65,13 +65,13 @@ void Group::Impl::step_down() {
 }
 
 bool Group::Impl::has_answers(const Leader& leader) const {
-  return has_quorum(membership_, [&](Uid uid) {
+  return has_quorum(membership(), [&](Uid uid) {
     return uid == self() || leader.followers.at(uid).silent_ticks < config_.election_ticks;
   });
 }
 
 bool Group::Impl::has_sessions(const Leader& leader, const Liveness& liveness) const {
-  return has_quorum(membership_, [&](Uid uid) {
+  return has_quorum(membership(), [&](Uid uid) {
     return uid == self() || liveness.alive(leader.followers.at(uid).broker);
   });
 }
@@ -136,7 +136,7 @@ void Group::Impl::stir(Leader& leader) {
 
 void Group::Impl::maybe_commit() {
   const Leader& leader = *leading();
-  const Index reached = committed_index(membership_, [&](Uid uid) {
+  const Index reached = committed_index(membership(), [&](Uid uid) {
     return uid == self() ? log_.durable() : leader.followers.at(uid).match();
   });
   // Never by counting copies of an older term's entries (thesis figure 3.7).
@@ -164,6 +164,7 @@ void Group::Impl::on_append_answer(const Message& message, const AppendAnswer& a
   }
   if (answer.accepted) {
     if (progress.accepted(answer.match)) maybe_commit();
+    progress.follow(commit_);
   } else {
     on_refusal(progress, answer);
   }
@@ -186,7 +187,7 @@ Result<void> Group::Impl::transfer_to(Uid target) {
   const std::string name = "replica " + std::to_string(target.value);
   auto is_target = [&](const Member& member) { return member.uid == target; };
   if (target == self() ||
-      std::none_of(membership_.voters.begin(), membership_.voters.end(), is_target)) {
+      std::none_of(membership().voters.begin(), membership().voters.end(), is_target)) {
     return Error{Code::kInvalidArgument, name + " is not another voter of this group"};
   }
   if (leader->transfer) {

@@ -41,6 +41,7 @@ struct Append {
   Index commit;
   uint64_t read_round = 0;  ///< echoed in the answer; confirms leadership for reads
   bool quiet = false;       ///< the leader will be silent while its session stands
+  std::vector<Membership> configurations = {};  ///< entries of (prev, last]; filled like `runs`
   bool operator==(const Append&) const = default;
 };
 
@@ -59,6 +60,7 @@ struct AppendAnswer {
 struct SnapshotOffer {
   Index index;
   Term index_term;
+  Membership membership = {};  ///< as of `index`
   bool operator==(const SnapshotOffer&) const = default;
 };
 
@@ -70,8 +72,14 @@ struct StepDown {  ///< the sender no longer leads in `term`: silence means noth
   bool operator==(const StepDown&) const = default;
 };
 
+/// From a leader to who asks for votes and is no member: it was removed.
+struct Gone {
+  Index configuration;  ///< committed, without it
+  bool operator==(const Gone&) const = default;
+};
+
 using Body = std::variant<VoteRequest, VoteAnswer, Append, AppendAnswer, SnapshotOffer, TimeoutNow,
-                          StepDown>;
+                          StepDown, Gone>;
 
 struct Message {
   GroupId group;

@@ -73,6 +73,13 @@ bool Progress::accepted(Index match) {
   return grew;
 }
 
+void Progress::follow(Index commit) {
+  if (goal_ && match_ < *goal_) return;
+  if (goal_) last_round_ticks_ = round_ticks_;
+  goal_ = commit;
+  round_ticks_ = 0;
+}
+
 bool Progress::refused(Index prev, Index back) {
   if (prev <= match_) {
     mark<"raft 5: a refusal of the past">();
@@ -110,6 +117,8 @@ void Progress::forget_match() {
   match_ = Index{};
   told_commit = Index{};
   known_commit = Index{};
+  goal_.reset();
+  last_round_ticks_ = kNever;
 }
 
 void Progress::clear_flight() {
@@ -128,6 +137,7 @@ void Progress::heartbeat_passed() {
 
 void Progress::tick() {
   ++silent_ticks;
+  if (goal_) ++round_ticks_;
   if (!flight_.empty()) ++stalled_ticks_;
 }
 

@@ -38,6 +38,11 @@ class Progress {
   void probed() { probe_out_ = true; }
   /// An answer that accepts up to `match`. True when match grew.
   bool accepted(Index match);
+  /// After an answer: a round of catching up ends where the leader's commit was when it began, and
+  /// the next one begins (thesis 4.2.1).
+  void follow(Index commit);
+  /// Whether its last round of catching up took less than this, and the one under way so far.
+  bool keeps_up(uint32_t ticks) const { return last_round_ticks_ < ticks && round_ticks_ < ticks; }
   /// Where a refusal of `prev` leads, in words of our own log: `back` is where it fits next.
   /// False when the refusal is stale.
   bool refused(Index prev, Index back);
@@ -70,6 +75,8 @@ class Progress {
     uint64_t bytes;
   };
 
+  static constexpr uint32_t kNever = ~uint32_t{0};
+
   void clear_flight();
 
   Pace pace_ = Pace::kProbe;
@@ -79,6 +86,9 @@ class Progress {
   bool probe_out_ = false;
   bool paused_ = false;
   uint32_t stalled_ticks_ = 0;
+  std::optional<Index> goal_;  ///< of the round under way
+  uint32_t round_ticks_ = 0;
+  uint32_t last_round_ticks_ = kNever;
   std::optional<Send> asked_;
   bool asked_void_ = false;  ///< the pace changed since asked_: its answer moves nothing
   std::deque<Sent> flight_;

@@ -34,7 +34,7 @@ void Group::Impl::confirm_reads(Leader& leader) {
   size_t confirmed = 0;
   for (const ReadBatch& batch : leader.reads) {
     if (confirmed > 0) mark<"raft 20: a round confirms the ones before">();
-    const bool held = has_quorum(membership_, [&](Uid uid) {
+    const bool held = has_quorum(membership(), [&](Uid uid) {
       return uid == self() || leader.followers.at(uid).read_round >= batch.round;
     });
     if (!held && !is_mutant(Mutant::kReadWithoutQuorum)) break;

@@ -13,7 +13,7 @@ void Group::Impl::peer_down(BrokerId broker) {
     }
     return;
   }
-  const Member* member = membership_.find(this->leader());
+  const Member* member = membership().find(this->leader());
   if (member != nullptr && member->broker == broker) lose_leader();
 }
 
@@ -32,7 +32,7 @@ void Group::Impl::peer_up(BrokerId broker, bool new_boot) {
     return;
   }
   // A leader that restarted leads no more.
-  const Member* member = membership_.find(this->leader());
+  const Member* member = membership().find(this->leader());
   if (new_boot && member != nullptr && member->broker == broker) lose_leader();
 }
 

@@ -22,7 +22,7 @@ void Group::Impl::step(const Message& message) {
   if (!active_ || message.group != config_.group || message.to != self()) return;
   if (message.from == self() || message.from.value == 0) return;
   // Requests of unknown members count: the configuration that names them may not be here yet.
-  if (is_answer(message.body) && membership_.find(message.from) == nullptr) return;
+  if (is_answer(message.body) && membership().find(message.from) == nullptr) return;
   // Vote requests may be refused without taking over their term.
   if (const auto* request = std::get_if<VoteRequest>(&message.body)) {
     return on_vote_request(message, *request);
@@ -64,6 +64,7 @@ void Group::Impl::dispatch(const Message& message) {
                  [&](const SnapshotOffer& body) { on_snapshot(message, body); },
                  [&](const TimeoutNow&) { on_timeout_now(message); },
                  [&](const StepDown&) { on_step_down(message); },
+                 [&](const Gone& body) { on_gone(body); },
              },
              message.body);
 }

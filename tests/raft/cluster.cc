@@ -14,6 +14,22 @@ Term FakeLog::term_at(Index index) const {
   return entry == entries.end() ? Term{} : entry->second.term;
 }
 
+std::vector<Membership> FakeLog::memberships() const {
+  std::vector<Membership> all = {base};
+  for (const auto& [index, entry] : entries) {
+    if (entry.configuration) all.push_back(*entry.configuration);
+  }
+  return all;
+}
+
+Membership FakeLog::membership_at(Index index) const {
+  Membership newest;
+  for (const Membership& one : memberships()) {
+    if (one.index <= index) newest = one;
+  }
+  return newest;
+}
+
 bool Cluster::Node::alive(BrokerId broker) const {
   return cluster.is_up(broker.value) && cluster.connected(uid, broker.value);
 }
@@ -23,9 +39,11 @@ Cluster::Cluster(const ClusterOptions& options) : options_(options), random_(opt
   std::vector<uint64_t> learners;
   for (uint64_t uid = 1; uid <= options.voters + options.learners; ++uid) {
     (uid <= options.voters ? voters : learners).push_back(uid);
-    nodes_[uid] = std::make_unique<Node>(*this, uid);
   }
-  membership_ = members_of(voters, learners);
+  for (uint64_t uid = 1; uid <= options.voters + options.learners + options.spares; ++uid) {
+    nodes_[uid] = std::make_unique<Node>(*this, uid);
+    nodes_[uid]->disk.base = members_of(voters, learners);
+  }
   for (uint64_t uid : uids()) restart(uid);
 }
 
@@ -96,6 +114,17 @@ void Cluster::transfer(uint64_t from, uint64_t to) {
   carry_out(node);
 }
 
+Result<Index> Cluster::change(uint64_t uid, const std::vector<uint64_t>& voters,
+                              const std::vector<uint64_t>& learners) {
+  Node& node = *nodes_.at(uid);
+  if (!node.group) return Error{Code::kUnreachable, "down"};
+  const Membership next = members_of(voters, learners);
+  auto done = node.group->change_membership(
+      {.seen = node.group->membership().index, .voters = next.voters, .learners = next.learners});
+  carry_out(node);
+  return done;
+}
+
 void Cluster::step_down(uint64_t uid) {
   Node& node = *nodes_.at(uid);
   if (!node.group) return;
@@ -150,6 +179,7 @@ void Cluster::log_changes(Node& node, const Output& output) {
     log.entries.clear();
     log.start = output.install->index;
     log.start_term = output.install->index_term;
+    log.base = output.install->membership;
   }
   if (output.truncate_from) {
     log.entries.erase(log.entries.lower_bound(*output.truncate_from), log.entries.end());
@@ -158,6 +188,9 @@ void Cluster::log_changes(Node& node, const Output& output) {
   for (Index index = *output.append_first; index <= *output.append_last; index = index.plus(1)) {
     if (node.group->role() == Role::kLeader) {
       log.entries[index] = {node.group->term(), next_value_++};
+      if (output.configuration && output.configuration->index == index) {
+        log.entries[index].configuration = output.configuration;
+      }
     } else if (auto entry = node.received.find(index); entry != node.received.end()) {
       log.entries[index] = entry->second;
     } else {
@@ -187,6 +220,7 @@ void Cluster::answer(Node& node, const Send& send) {
       append.runs.push_back({index, entry.term});
     }
     packet.entries[index] = entry;
+    if (entry.configuration) append.configurations.push_back(*entry.configuration);
   }
   packet.message = {test_group(), Uid{node.uid}, send.to, send.term, append};
   transmit(packet);
@@ -196,7 +230,7 @@ void Cluster::answer(Node& node, const Send& send) {
 void Cluster::answer(Node& node, const SnapshotSend& send) {
   const Index index = std::min(node.group->commit(), node.group->durable());
   if (index < send.at_least) return node.group->snapshot_done(send.to, false);
-  const SnapshotOffer offer{index, *node.group->term_at(index)};
+  const SnapshotOffer offer{index, *node.group->term_at(index), node.memory.membership_at(index)};
   transmit({{test_group(), Uid{node.uid}, send.to, node.group->term(), offer}, {}});
 }
 
@@ -293,7 +327,7 @@ void Cluster::restart(uint64_t uid) {
                                                 .start_term = node.disk.start_term,
                                                 .terms = runs,
                                                 .last = node.disk.last(),
-                                                .membership = membership_,
+                                                .memberships = node.disk.memberships(),
                                                 .commit = node.disk.start},
                                        random_());
   node.checked_commit = node.disk.start;
@@ -353,22 +387,26 @@ void Cluster::check_commit(Node& node) {
     if (!is_new && known->second != entry->second) {
       violated("two entries were committed at index " + std::to_string(index.value));
     }
-    if (is_new) check_durable_majority(index);
+    if (is_new) check_durable_majority(node, index);
   }
   node.checked_commit = commit;
 }
 
-void Cluster::check_durable_majority(Index index) {
-  size_t copies = 0;
-  for (const Member& voter : membership_.voters) {
-    const FakeLog& disk = nodes_.at(voter.uid.value)->disk;
-    auto entry = disk.entries.find(index);
-    const bool has = entry != disk.entries.end() && entry->second == committed_.at(index);
-    if (has || disk.start >= index) ++copies;
-  }
-  if (copies <= membership_.voters.size() / 2) {
-    violated("index " + std::to_string(index.value) + " was committed with " +
-             std::to_string(copies) + " durable copies");
+// By the configuration in force where it was committed first, which is at its leader.
+void Cluster::check_durable_majority(const Node& node, Index index) {
+  const Membership& members = node.group->membership();
+  for (const std::vector<Member>* half : {&members.voters, &members.outgoing}) {
+    size_t copies = 0;
+    for (const Member& voter : *half) {
+      const FakeLog& disk = nodes_.at(voter.uid.value)->disk;
+      auto entry = disk.entries.find(index);
+      const bool has = entry != disk.entries.end() && entry->second == committed_.at(index);
+      if (has || disk.start >= index) ++copies;
+    }
+    if (!half->empty() && copies <= half->size() / 2) {
+      violated("index " + std::to_string(index.value) + " was committed with " +
+               std::to_string(copies) + " durable copies of " + std::to_string(half->size()));
+    }
   }
 }
 
@@ -409,6 +447,7 @@ void Cluster::trim(Node& node) {
   if (applied.value < node.memory.start.value + 2 * options_.keep_entries) return;
   const Index start{applied.value - options_.keep_entries};
   node.memory.start_term = node.memory.term_at(start);
+  node.memory.base = node.memory.membership_at(start);
   node.memory.start = start;
   node.memory.entries.erase(node.memory.entries.begin(), node.memory.entries.upper_bound(start));
   node.group->trimmed(start);

@@ -16,6 +16,7 @@ namespace strandlog::raft {
 struct FakeEntry {
   Term term;
   uint64_t value;
+  std::optional<Membership> configuration = {};  ///< of a configuration entry
   bool operator==(const FakeEntry&) const = default;
 };
 
@@ -24,8 +25,11 @@ struct FakeLog {
   HardState hard;
   Index start;
   Term start_term;
+  Membership base;                     ///< the configuration as of `start`
   std::map<Index, FakeEntry> entries;  ///< (start, last]
 
+  std::vector<Membership> memberships() const;
+  Membership membership_at(Index index) const;
   Index last() const { return entries.empty() ? start : entries.rbegin()->first; }
   Term term_at(Index index) const;
 };
@@ -44,6 +48,7 @@ struct Faults {
 struct ClusterOptions {
   uint64_t voters = 3;
   uint64_t learners = 0;
+  uint64_t spares = 0;  ///< replicas that no configuration names yet
   uint64_t seed = 1;
   GroupConfig config = {};  ///< group and self are filled in
   /// 0: never. Otherwise a replica trims its log to this many committed entries.
@@ -60,6 +65,7 @@ class Cluster {
   Group& group(uint64_t uid);
   bool is_up(uint64_t uid) const { return nodes_.at(uid)->group != nullptr; }
   std::vector<uint64_t> uids() const;
+  bool has_spares() const { return options_.spares > 0; }
   /// The leader of the highest term that is up; 0 if none.
   uint64_t leader() const;
 
@@ -69,6 +75,9 @@ class Cluster {
   bool propose(uint64_t uid);
   void read(uint64_t uid, uint64_t token);
   void transfer(uint64_t from, uint64_t to);
+  /// From the configuration that `uid` has now.
+  Result<Index> change(uint64_t uid, const std::vector<uint64_t>& voters,
+                       const std::vector<uint64_t>& learners);
   void step_down(uint64_t uid);
   /// As by a campaign that nobody answered.
   void raise_term(uint64_t uid, Term term);
@@ -132,13 +141,12 @@ class Cluster {
   void answer(Node& node, const SnapshotSend& send);
   void transmit(Packet packet);
   void check_commit(Node& node);
-  void check_durable_majority(Index index);
+  void check_durable_majority(const Node& node, Index index);
   void check_new_leader(const Node& node, Term term);
   void trim(Node& node);
   bool connected(uint64_t a, uint64_t b) const;
 
   ClusterOptions options_;
-  Membership membership_;
   std::mt19937_64 random_;
   std::map<uint64_t, std::unique_ptr<Node>> nodes_;
   std::vector<Packet> network_;

@@ -39,9 +39,25 @@ struct BodyText {
   }
   std::string operator()(const TimeoutNow&) const { return "timeout-now"; }
   std::string operator()(const StepDown&) const { return "step-down"; }
+  std::string operator()(const Gone& body) const {
+    return "gone configuration=" + text(body.configuration);
+  }
 };
 
+std::string uids_of(const std::vector<Member>& members) {
+  std::string out;
+  for (const Member& one : members) out += (out.empty() ? "" : ",") + text(one.uid);
+  return out;
+}
+
 }  // namespace
+
+std::string describe(const Membership& membership) {
+  std::string out = "voters=" + uids_of(membership.voters);
+  if (!membership.outgoing.empty()) out += " outgoing=" + uids_of(membership.outgoing);
+  if (!membership.learners.empty()) out += " learners=" + uids_of(membership.learners);
+  return out;
+}
 
 std::string describe(const Message& message) {
   return text(message.from) + "->" + text(message.to) + " t" + text(message.term) + " " +
@@ -71,6 +87,10 @@ std::vector<std::string> describe(const Output& output) {
     lines.push_back("write " + text(*output.append_first) + ".." + text(*output.append_last) +
                     (output.noop ? " noop=" + text(*output.noop) : ""));
   }
+  if (output.configuration) {
+    lines.push_back("configuration " + text(output.configuration->index) + ": " +
+                    describe(*output.configuration));
+  }
   for (const Message& message : output.after_write) {
     lines.push_back("after write: " + describe(message));
   }
@@ -80,6 +100,7 @@ std::vector<std::string> describe(const Output& output) {
   }
   if (output.became_leader) lines.push_back("leads term " + text(*output.became_leader));
   if (output.lost_leadership) lines.push_back("lost leadership");
+  if (output.removed) lines.push_back("removed");
   return lines;
 }
 

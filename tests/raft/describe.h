@@ -8,6 +8,7 @@
 
 namespace strandlog::raft {
 
+std::string describe(const Membership& membership);
 std::string describe(const Message& message);
 /// One line per decision, in the order of the fields. The commit index is left out.
 std::vector<std::string> describe(const Output& output);

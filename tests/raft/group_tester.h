@@ -64,8 +64,9 @@ using Lines = std::vector<std::string>;
 
 class GroupTester {
  public:
-  explicit GroupTester(const Given& given)
-      : self(given.self), group(config(given), restored(given), given.seed) {}
+  explicit GroupTester(const Given& given) : GroupTester(given, restored(given)) {}
+  GroupTester(const Given& given, const Restored& from_disk)
+      : self(given.self), group(config(given), from_disk, given.seed) {}
 
   static GroupConfig config(const Given& given) {
     return {.group = test_group(),
@@ -82,7 +83,7 @@ class GroupTester {
             .start_term = Term{given.start_term},
             .terms = runs_of(given.start, given.log),
             .last = Index{given.start + given.log.size()},
-            .membership = members_of(given.voters, given.learners),
+            .memberships = {members_of(given.voters, given.learners)},
             .commit = Index{given.commit}};
   }
 

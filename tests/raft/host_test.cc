@@ -15,9 +15,9 @@ Given follower_of_two(uint64_t uid) { return {.self = uid, .voters = {}, .log = 
 
 Restored restored_follower(uint64_t uid) {
   Restored restored = GroupTester::restored(follower_of_two(uid));
-  restored.membership.voters = {{Uid{uid}, BrokerId{1}, {}},
-                                {Uid{1000 + uid}, kPeer, {}},
-                                {Uid{2000 + uid}, BrokerId{3}, {}}};
+  restored.memberships[0].voters = {{Uid{uid}, BrokerId{1}, {}},
+                                    {Uid{1000 + uid}, kPeer, {}},
+                                    {Uid{2000 + uid}, BrokerId{3}, {}}};
   return restored;
 }
 

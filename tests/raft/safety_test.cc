@@ -16,12 +16,37 @@ GroupConfig small_config() {
           .max_append_bytes = 500};
 }
 
+std::vector<uint64_t> uids_of(const std::vector<Member>& members) {
+  std::vector<uint64_t> uids;
+  for (const Member& member : members) uids.push_back(member.uid.value);
+  return uids;
+}
+
+/// Somebody comes to listen, goes, or takes the place of a voter; a learner may become one.
+void change_members(Cluster& cluster, uint64_t leader) {
+  const Membership& now = cluster.group(leader).membership();
+  std::vector<uint64_t> voters = uids_of(now.voters);
+  std::vector<uint64_t> learners = uids_of(now.learners);
+  const std::vector<uint64_t> all = cluster.uids();
+  const uint64_t uid = all[cluster.random(all.size())];
+  const bool votes = std::erase(voters, uid) > 0;
+  const bool listens = std::erase(learners, uid) > 0;
+  if (listens && cluster.random(4) != 0) voters.push_back(uid);
+  if (listens && cluster.random(2) == 0) voters.erase(voters.begin());
+  if (!votes && !listens) learners.push_back(uid);
+  if (votes && voters.size() < 2) return;
+  (void)cluster.change(leader, voters, learners).ok();
+}
+
 /// `violence` (0 to 3) weighs crashes, cuts and steps down against ordinary work.
 void one_random_act(Cluster& cluster, uint64_t violence, uint64_t& next_read) {
   const std::vector<uint64_t> uids = cluster.uids();
   const uint64_t uid = uids[cluster.random(uids.size())];
   const uint64_t other = uids[cluster.random(uids.size())];
   const uint64_t leader = cluster.leader() != 0 ? cluster.leader() : uid;
+  if (cluster.has_spares() && cluster.leader() != 0 && cluster.random(30) == 0) {
+    return change_members(cluster, leader);
+  }
   const uint64_t act = cluster.random(1000 + 10 * violence);
   if (act < 520) {
     cluster.deliver_one();
@@ -73,7 +98,8 @@ void expect_recovery(Cluster& cluster, uint64_t seed) {
     cluster.tick_all();
   }
   cluster.settle();
-  for (uint64_t uid : cluster.uids()) {
+  const std::vector<Member> members = cluster.group(cluster.leader()).membership().all();
+  for (uint64_t uid : uids_of(members)) {
     EXPECT_EQ(cluster.group(uid).commit(), cluster.committed()) << "seed " << seed;
     EXPECT_EQ(cluster.group(uid).durable(), cluster.committed()) << "seed " << seed;
     EXPECT_TRUE(cluster.group(uid).quiet()) << "seed " << seed << " replica " << uid;
@@ -101,25 +127,41 @@ void run_seed(ClusterOptions options, uint64_t seed) {
 
 TEST(GroupSafety, HoldsForThreeVotersOverManySeeds) {
   for (uint64_t seed = 1; seed <= 120 && !HasFailure(); ++seed) {
-    run_seed({.voters = 3, .learners = 0, .seed = 0, .config = {}, .keep_entries = 0}, seed);
+    run_seed({.voters = 3, .learners = 0, .spares = 0, .seed = 0, .config = {}, .keep_entries = 0},
+             seed);
   }
 }
 
 TEST(GroupSafety, HoldsForFiveVotersAndALearnerOverManySeeds) {
   for (uint64_t seed = 1001; seed <= 1040 && !HasFailure(); ++seed) {
-    run_seed({.voters = 5, .learners = 1, .seed = 0, .config = {}, .keep_entries = 0}, seed);
+    run_seed({.voters = 5, .learners = 1, .spares = 0, .seed = 0, .config = {}, .keep_entries = 0},
+             seed);
   }
 }
 
 TEST(GroupSafety, HoldsWithTrimmedLogsAndSnapshotsOverManySeeds) {  // cases 21 to 23, 28, 29
   for (uint64_t seed = 2001; seed <= 2080 && !HasFailure(); ++seed) {
-    run_seed({.voters = 3, .learners = 1, .seed = 0, .config = {}, .keep_entries = 4}, seed);
+    run_seed({.voters = 3, .learners = 1, .spares = 0, .seed = 0, .config = {}, .keep_entries = 4},
+             seed);
+  }
+}
+
+TEST(GroupSafety, HoldsWhileMembersChangeOverManySeeds) {  // cases 8 to 13
+  for (uint64_t seed = 4001; seed <= 4200 && !HasFailure(); ++seed) {
+    run_seed({.voters = 1 + seed % 4,
+              .learners = 0,
+              .spares = 3,
+              .seed = 0,
+              .config = {},
+              .keep_entries = seed % 3 == 0 ? 4u : 0u},
+             seed);
   }
 }
 
 TEST(GroupSafety, HoldsForOneVoterOverManySeeds) {  // case 24
   for (uint64_t seed = 3001; seed <= 3020 && !HasFailure(); ++seed) {
-    run_seed({.voters = 1, .learners = 1, .seed = 0, .config = {}, .keep_entries = 0}, seed);
+    run_seed({.voters = 1, .learners = 1, .spares = 0, .seed = 0, .config = {}, .keep_entries = 0},
+             seed);
   }
 }
 

@@ -14,9 +14,10 @@
 namespace strandlog::raft {
 namespace {
 
-/// `cluster voters=N [learners=N] [keep=N]` and `campaign U`, `tick U [N]`, `tick-all [N]`,
-/// `propose U [N]`, `read U TOKEN`, `transfer A B`, `step-down U`, `deliver [N]`, `write U`,
-/// `settle`, `crash U`, `restart U`, `cut A B`, `heal A B`, `status`.
+/// `cluster voters=N [learners=N] [keep=N] [spares=N]`, `change U voters=A,B [learners=C]` and
+/// `campaign U`, `tick U [N]`, `tick-all [N]`, `propose U [N]`, `read U TOKEN`, `transfer A B`,
+/// `step-down U`, `deliver [N]`, `write U`, `settle`, `crash U`, `restart U`, `cut A B`, `heal A
+/// B`, `status`.
 class Script {
  public:
   /// What `line` leads to, one line each.
@@ -48,6 +49,7 @@ class Script {
     cluster_ = std::make_unique<Cluster>(ClusterOptions{
         .voters = number(0, 3),
         .learners = number(1),
+        .spares = number(3),
         .seed = 1,
         .config = {.group = {}, .self = {}, .election_ticks = 10, .heartbeat_ticks = 2},
         .keep_entries = number(2)});
@@ -65,6 +67,7 @@ class Script {
         {"propose", [&] { repeat(b, [&] { cluster.propose(a); }); }},
         {"read", [&] { cluster.read(a, b); }},
         {"transfer", [&] { cluster.transfer(a, b); }},
+        {"change", [&] { change(a); }},
         {"step-down", [&] { cluster.step_down(a); }},
         {"deliver", [&] { repeat(a, [&] { cluster.deliver_one(); }); }},
         {"write", [&] { cluster.write_one(a); }},
@@ -85,6 +88,19 @@ class Script {
 
   static void repeat(uint64_t count, const std::function<void()>& call) {
     for (uint64_t i = 0; i < count; ++i) call();
+  }
+
+  std::vector<uint64_t> uids(size_t position) const {
+    std::vector<uint64_t> out;
+    if (position >= arguments_.size()) return out;
+    std::istringstream list(arguments_[position]);
+    for (std::string uid; std::getline(list, uid, ',');) out.push_back(std::stoull(uid));
+    return out;
+  }
+
+  void change(uint64_t uid) {
+    auto done = cluster_->change(uid, uids(1), uids(2));
+    if (!done.ok()) cluster_->trace.push_back("  refused: " + done.error().text);
   }
 
   void campaign(uint64_t uid) {
