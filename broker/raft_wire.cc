@@ -46,6 +46,10 @@ struct Flatten {
   }
   void operator()(const raft::TimeoutNow&) const { out.kind = Kind::kTimeoutNow; }
   void operator()(const raft::StepDown&) const { out.kind = Kind::kStepDown; }
+  void operator()(const raft::Gone& m) const {
+    out.kind = Kind::kGone;
+    out.last = m.configuration;
+  }
 };
 
 raft::Body body_of(const wire::RaftMessage& m) {
@@ -65,6 +69,8 @@ raft::Body body_of(const wire::RaftMessage& m) {
       return raft::TimeoutNow{};
     case Kind::kStepDown:
       return raft::StepDown{};
+    case Kind::kGone:
+      return raft::Gone{m.last};
   }
   return raft::StepDown{};
 }

@@ -19,17 +19,20 @@ void Replicas::open(Uid uid, bool active) {
   replica.spec = state.spec;
   by_group_[state.spec.group] = uid;
   if (state.fault) return on_fault(uid, *state.fault);
-  auto configuration = wire::decode_configuration(state.configuration);
-  if (!configuration.ok()) {
-    return on_fault(uid, "its configuration cannot be read: " + configuration.error().text);
-  }
   raft::Restored restored;
+  for (const store::KeptConfiguration& kept : state.configurations) {
+    auto configuration = wire::decode_configuration(kept.value);
+    if (!configuration.ok()) {
+      return on_fault(uid, "its configuration cannot be read: " + configuration.error().text);
+    }
+    restored.memberships.push_back(from_wire(*configuration, kept.index));
+  }
+  if (restored.memberships.empty()) return on_fault(uid, "it has no configuration");
   restored.hard = {state.term, state.vote};
   restored.start = state.start.index;
   restored.start_term = state.start.term;
   for (const auto& run : state.terms) restored.terms.push_back({run.first, run.term});
   restored.last = state.last;
-  restored.membership = from_wire(*configuration, state.configuration_index);
   restored.commit = state.start.index;
   raft::GroupConfig group;
   group.group = state.spec.group;
@@ -93,13 +96,22 @@ Result<void> Replicas::room_for_more(const Replica& replica) const {
   return {};
 }
 
+// A fresh leader's no-op, and whatever else its group decided, comes before any proposal.
+Result<void> Replicas::catch_up_with_group(Replica& replica) {
+  if (in_service(replica)) take_one(replica);
+  if (replica.group) return {};
+  return Error{Code::kFaulty, "this replica is out of service: " + replica.fault};
+}
+
+Result<Index> Replicas::change_membership(Replica& replica, const raft::MembershipChange& change) {
+  TRY(catch_up_with_group(replica));
+  host_.touch(replica.spec.uid);
+  return replica.group->change_membership(change);
+}
+
 Result<EntryHeader> Replicas::propose(Replica& replica, EntryKind kind, uint32_t records,
                                       ByteView body, int64_t wall_ms) {
-  if (!in_service(replica))
-    return Error{Code::kFaulty, "this replica is out of service: " + replica.fault};
-  take_one(replica);  // a fresh leader's no-op comes before any proposal
-  if (!replica.group)
-    return Error{Code::kFaulty, "this replica went out of service: " + replica.fault};
+  TRY(catch_up_with_group(replica));
   auto index = replica.group->propose();
   if (!index.ok()) return index.error();
   uint64_t bytes = body.size() + kEntryHeaderBytes;
@@ -112,54 +124,6 @@ Result<EntryHeader> Replicas::propose(Replica& replica, EntryKind kind, uint32_t
   uncommitted_bytes_ += bytes;
   if (is_mutant(Mutant::kHighWatermarkOnAppend)) replica.high_watermark = header.next_offset();
   return header;
-}
-
-void Replicas::receive(const wire::RaftMessage& message, const std::vector<Bytes>& frames) {
-  Replica* replica = find(message.to);
-  if (!replica || replica->spec.group != message.group || !in_service(*replica)) return;
-  // No log is trimmed yet, so no honest leader offers a state in place of entries.
-  if (message.kind == wire::RaftMessage::Kind::kSnapshotOffer) return;
-  raft::Message step = from_wire(message);
-  Received received{message.prev.plus(1), &frames};
-  if (auto* append = std::get_if<raft::Append>(&step.body)) {
-    Index next = received.first;
-    for (const Bytes& frame : frames) {
-      auto run = store::verify_run(frame, replica->spec.group, next);
-      if (!run.ok()) {
-        LOG(kWarn, "dropped an append that fails its checks", kv("uid", message.to),
-            kv("from", message.from), kv("why", run.error().text));
-        return;
-      }
-      for (const auto& start : run->terms) {
-        if (append->runs.empty() || append->runs.back().term != start.term) {
-          append->runs.push_back({start.first, start.term});
-        }
-      }
-      next = run->last.plus(1);
-    }
-    if (append->last.plus(1) != next) return;  // names entries that did not come along
-    if (!frames.empty() && !store_.room_for(total_bytes(frames)).ok()) {
-      ++appends_refused_;  // the leader sends it again, until there is room
-      return;
-    }
-  }
-  take_one(*replica);
-  host_.step(step);
-  take_one(*replica, &received);
-}
-
-void Replicas::hear(const wire::RaftMessage& message) {
-  Replica* replica = find(message.to);
-  if (!replica || replica->spec.group != message.group || !in_service(*replica)) return;
-  raft::Message step = from_wire(message);
-  auto* append = std::get_if<raft::Append>(&step.body);
-  CHECK(append != nullptr);
-  uint64_t read_round = append->read_round;
-  *append = raft::Append{};  // without entries, at a place that every log has
-  append->read_round = read_round;
-  take_one(*replica);
-  host_.step(step);
-  take_one(*replica);
 }
 
 void Replicas::read_index(Replica& replica, uint64_t token) {
@@ -291,11 +255,10 @@ void Replicas::carry_out(Replica& replica, const raft::Output& output, const Rec
   if (!in_service(replica)) return;
   if (output.append_first && received) append_received(replica, *received, *output.append_first);
   if (!replica.group) return;
-  if (output.noop) {
-    EntryHeader header =
-        store_.append(uid, {EntryKind::kNoop, replica.group->term(), 0, 0, ByteView{}});
-    CHECK(header.index == *output.noop);
-    replica.uncommitted.push_back({header.index, 0, header.next_offset()});
+  if (output.noop) append_own(replica, EntryKind::kNoop, *output.noop, {});
+  if (output.configuration) {
+    append_own(replica, EntryKind::kConfiguration, output.configuration->index,
+               wire::encode(to_wire(*output.configuration)).view());
   }
   for (const auto& send : output.sends) begin_send(replica, send);
   if (!in_service(replica)) return;  // a Send may have found damage
@@ -313,26 +276,10 @@ void Replicas::carry_out(Replica& replica, const raft::Output& output, const Rec
   if (replica.group) note_leader(replica);
 }
 
-void Replicas::append_received(Replica& replica, const Received& received, Index first) {
-  Index at = received.first;
-  for (const Bytes& frame : *received.frames) {
-    ByteView run = frame.view();
-    while (!run.empty() && at < first) {  // a prefix that this log already has
-      auto header = decode_entry_header(run, replica.spec.group);
-      CHECK(header.ok());
-      run = run.subspan(kEntryHeaderBytes + header->body_bytes);
-      at = at.plus(1);
-    }
-    if (run.empty()) continue;
-    auto done = store_.append_stored(replica.spec.uid, run);
-    if (!done.ok()) {
-      LOG(kError, "entries of the leader do not continue this log", kv("uid", replica.spec.uid),
-          kv("why", done.error().text));
-      on_fault(replica.spec.uid, done.error().text);
-      return;
-    }
-    at = store_.replicas().at(replica.spec.uid).last.plus(1);
-  }
+void Replicas::append_own(Replica& replica, EntryKind kind, Index index, ByteView body) {
+  EntryHeader header = store_.append(replica.spec.uid, {kind, replica.group->term(), 0, 0, body});
+  CHECK(header.index == index);
+  replica.uncommitted.push_back({header.index, 0, header.next_offset()});
 }
 
 void Replicas::moved(Replica& replica) {

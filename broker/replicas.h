@@ -70,6 +70,8 @@ class Replicas {
   /// Appends as leader. kNotLeader, kBusy (transfer), kFaulty.
   Result<EntryHeader> propose(Replica& replica, EntryKind kind, uint32_t records, ByteView body,
                               int64_t wall_ms);
+  /// As raft::Group::change_membership(); kFaulty.
+  Result<Index> change_membership(Replica& replica, const raft::MembershipChange& change);
   /// A Raft message from `from`'s present session, with the frames of its entries.
   void receive(const wire::RaftMessage& message, const std::vector<Bytes>& frames);
   /// Of an append that has to wait for room: its leader lives, and is answered for what is durable.
@@ -117,10 +119,13 @@ class Replicas {
   };
 
   bool in_service(Replica& replica);
+  Result<void> catch_up_with_group(Replica& replica);
   void give_up(Replica& replica);
   void gave_up_leadership(Replica& replica);
   void carry_out(Replica& replica, const raft::Output& output, const Received* received);
   void take_one(Replica& replica, const Received* received = nullptr);
+  /// An entry that the group itself decided on, as leader.
+  void append_own(Replica& replica, EntryKind kind, Index index, ByteView body);
   void append_received(Replica& replica, const Received& received, Index first);
   void begin_send(Replica& replica, const raft::Send& send);
   void finish_send(Replica& replica, const raft::Send& send, store::ReadResult result);

@@ -158,8 +158,8 @@ std::vector<uint8_t> encode_image_replica(const ImageReplica& replica) {
   w.number<uint8_t>(kImageVersion);
   put_spec(w, replica.state.spec);
   put_state(w, replica.state);
-  w.number<uint32_t>(static_cast<uint32_t>(replica.configurations.size()));
-  for (const KeptConfiguration& c : replica.configurations) w.id(c.index).blob(c.value);
+  w.number<uint32_t>(static_cast<uint32_t>(replica.state.configurations.size()));
+  for (const KeptConfiguration& c : replica.state.configurations) w.id(c.index).blob(c.value);
   put_segments(w, replica.segments);
   return w.take();
 }
@@ -177,7 +177,7 @@ Result<ImageReplica> decode_image_replica(ByteView payload) {
   uint32_t configurations = r.number<uint32_t>();
   for (uint32_t i = 0; i < configurations && r.ok(); ++i) {
     Index index = r.id<Index>();
-    replica.configurations.push_back({index, Bytes::copy(r.blob())});
+    replica.state.configurations.push_back({index, Bytes::copy(r.blob())});
   }
   ASSIGN(replica.segments, get_segments(r));
   auto life = static_cast<uint8_t>(replica.state.life);

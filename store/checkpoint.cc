@@ -14,7 +14,6 @@ void Checkpoint::begin(RoundNumber shows, const ReplicaTable& table, SegmentFile
   for (const auto& [uid, log] : table.logs) {
     ImageReplica& part = parts_[uid];
     part.state = log.state();
-    part.configurations = log.configurations();
     if (log.in_service() && log.filed_to() < log.state().last) {
       to_file_.insert(uid);
     } else {
@@ -71,7 +70,7 @@ void Checkpoint::on_cut(const ReplicaLog& log, const SegmentFiler& filer) {
   part.state.last_append_time_ms = now.last_append_time_ms;
   part.state.terms = now.terms;
   part.state.bytes = now.bytes;
-  part.configurations = log.configurations();
+  part.state.configurations = now.configurations;
   if (to_file_.contains(uid) && log.filed_to() < now.last) return;
   part.segments = filer.ranges(log);
   if (to_file_.erase(uid) == 0) return;

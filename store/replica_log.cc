@@ -22,12 +22,8 @@ Error broken(const ReplicaState& state, const EntryHeader& header, const std::st
 void ReplicaLog::restore(ImageReplica image) {
   if (auto why = contradiction_of(image)) image.state.fault = "base image: " + *why;
   state_ = std::move(image.state);
-  configurations_ = std::move(image.configurations);
   segments_ = std::move(image.segments);
   filed_to_ = state_.last;
-  if (configurations_.empty()) return;
-  state_.configuration = configurations_.back().value;
-  state_.configuration_index = configurations_.back().index;
 }
 
 LogPoint ReplicaLog::end() const {
@@ -97,10 +93,8 @@ void ReplicaLog::add(const EntryHeader& h, const uint8_t* data, uint64_t chunk) 
 }
 
 void ReplicaLog::set_configuration(Index index, Bytes value) {
-  configurations_.push_back({index, std::move(value)});
-  if (configurations_.size() > kKeptConfigurations) configurations_.pop_front();
-  state_.configuration = configurations_.back().value;
-  state_.configuration_index = index;
+  state_.configurations.push_back({index, std::move(value)});
+  if (state_.configurations.size() > kKeptConfigurations) state_.configurations.pop_front();
 }
 
 void ReplicaLog::cut_to(const LogPoint& point) {
@@ -117,12 +111,8 @@ void ReplicaLog::cut_to(const LogPoint& point) {
   state_.last_append_time_ms = point.append_time_ms;
   state_.durable = std::min(state_.durable, point.index);
   while (!state_.terms.empty() && state_.terms.back().first > point.index) state_.terms.pop_back();
-  while (configurations_.size() > 1 && configurations_.back().index > point.index) {
-    configurations_.pop_back();
-  }
-  if (configurations_.empty()) return;
-  state_.configuration = configurations_.back().value;
-  state_.configuration_index = configurations_.back().index;
+  std::deque<KeptConfiguration>& kept = state_.configurations;
+  while (kept.size() > 1 && kept.back().index > point.index) kept.pop_back();
 }
 
 void ReplicaLog::trim(const LogStart& start) {
@@ -154,7 +144,7 @@ void ReplicaLog::trim(const LogStart& start) {
 
 void ReplicaLog::clear() {
   entries_.clear();
-  configurations_.clear();
+  state_.configurations.clear();
   segments_.clear();
   filed_to_ = {};
   unfiled_bytes_ = 0;

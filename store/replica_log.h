@@ -30,12 +30,6 @@ struct EntryRef {
   uint64_t filed_end = 0;  ///< where it ends in its segment file; 0: in none yet
 };
 
-/// A configuration entry, or the one a replica was made with (index 0).
-struct KeptConfiguration {
-  Index index;
-  Bytes value;
-};
-
 /// One segment file of a replica and how much of it counts. Only what is in such a list is believed
 /// of a segment; file sizes are not.
 struct SegmentRange {
@@ -53,8 +47,7 @@ struct SegmentRange {
 
 /// A replica as a base image holds it.
 struct ImageReplica {
-  ReplicaState state;  ///< configuration and its index follow from `configurations`
-  std::deque<KeptConfiguration> configurations;
+  ReplicaState state;
   std::vector<SegmentRange> segments;
 };
 
@@ -87,7 +80,6 @@ class ReplicaLog {
   /// Drops the log; what is known of the replica stays.
   void clear();
   void set_configuration(Index index, Bytes value);
-  const std::deque<KeptConfiguration>& configurations() const { return configurations_; }
 
   std::vector<SegmentRange>& segments() { return segments_; }
   const std::vector<SegmentRange>& segments() const { return segments_; }
@@ -122,7 +114,6 @@ class ReplicaLog {
  private:
   ReplicaState& state_;
   std::deque<EntryRef> entries_;
-  std::deque<KeptConfiguration> configurations_;
   std::vector<SegmentRange> segments_;  ///< ended ones; the one being filled is its writer's
   Index filed_to_;
   uint64_t unfiled_bytes_ = 0;

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <array>
+#include <deque>
 #include <map>
 #include <memory>
 #include <optional>
@@ -62,6 +63,12 @@ struct LogStart {
   bool operator==(const LogStart&) const = default;
 };
 
+/// A configuration entry, or the one a replica was made with (index 0); opaque to the store.
+struct KeptConfiguration {
+  Index index;
+  Bytes value;
+};
+
 /// One replica as the store knows it now.
 struct ReplicaState {
   ReplicaSpec spec;
@@ -75,8 +82,7 @@ struct ReplicaState {
   Offset next_offset;            ///< of the next record
   uint64_t chain = 0;            ///< of entry `last`
   int64_t last_append_time_ms = 0;
-  Bytes configuration;  ///< opaque to the store
-  Index configuration_index;
+  std::deque<KeptConfiguration> configurations;  ///< the last few of the log, oldest first
   /// Why this replica is out of service; all else may be partial then.
   std::optional<std::string> fault;
   uint64_t bytes = 0;  ///< of all kept entries, headers included
@@ -217,10 +223,11 @@ class Store {
 
 /// Checks a run of stored entries received for a replica: header and body CRCs under `group`,
 /// indexes dense from `first`, terms not falling, chain and offsets continuing inside the run.
-/// Returns the terms and the last index; kCorruption with the index that failed otherwise.
+/// Returns what a Raft group must know of it; kCorruption with the index that failed otherwise.
 struct VerifiedRun {
   Index last;
   std::vector<TermStart> terms;
+  std::vector<EntryView> configurations;  ///< the configuration entries; views into the run
 };
 Result<VerifiedRun> verify_run(ByteView run, const GroupId& group, Index first);
 

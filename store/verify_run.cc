@@ -4,7 +4,7 @@
 namespace strandlog::store {
 
 Result<VerifiedRun> verify_run(ByteView run, const GroupId& group, Index first) {
-  VerifiedRun verified{first.value == 0 ? Index{0} : first.previous(), {}};
+  VerifiedRun verified{first.value == 0 ? Index{0} : first.previous(), {}, {}};
   std::optional<EntryHeader> before;
   auto wrong = [](Index at, const std::string& what) {
     return Error{Code::kCorruption, "entry " + std::to_string(at.value) + ": " + what};
@@ -31,6 +31,7 @@ Result<VerifiedRun> verify_run(ByteView run, const GroupId& group, Index first) 
     if (verified.terms.empty() || verified.terms.back().term != h.term) {
       verified.terms.push_back({h.index, h.term});
     }
+    if (h.kind == EntryKind::kConfiguration) verified.configurations.push_back(*decoded);
     verified.last = h.index;
     before = h;
     run = run.subspan(decoded->whole.size());

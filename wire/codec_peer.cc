@@ -81,7 +81,7 @@ static void put_sender(const PeerMessage& message, schema::PeerMessage::Builder 
 static RaftMessage get(schema::RaftMessage::Reader reader, Reading& reading) {
   RaftMessage message;
   message.kind =
-      reading.choice(reader.getKind(), Kind::kVoteRequest, Kind::kStepDown, "Raft message");
+      reading.choice(reader.getKind(), Kind::kVoteRequest, Kind::kGone, "Raft message");
   message.group = get_uuid<GroupId>(reader.getGroup());
   message.from = {reader.getFrom()};
   message.to = {reader.getTo()};

@@ -319,7 +319,8 @@ struct RaftMessage {
     kAppendAnswer = 3,
     kSnapshotOffer = 4,
     kTimeoutNow = 5,
-    kStepDown = 6
+    kStepDown = 6,
+    kGone = 7
   };
   Kind kind = Kind::kStepDown;
   GroupId group;
@@ -511,7 +512,7 @@ using Row = std::variant<TableHead, BrokerRow, TopicRow, PartitionRow, Tombstone
 
 }  // namespace catalog
 
-/// The initial configuration of a group, as the journal and configuration entries carry it.
+/// A configuration of a group, as the journal and configuration entries carry it.
 struct Configuration {
   std::vector<CatalogReplica> voters;
   std::vector<CatalogReplica> outgoing;

@@ -23,6 +23,7 @@ TEST(RaftWire, EveryKindOfMessageComesBackAsItWas) {
            with(raft::SnapshotOffer{Index{9}, Term{3}}),
            with(raft::TimeoutNow{}),
            with(raft::StepDown{}),
+           with(raft::Gone{Index{9}}),
        }) {
     EXPECT_EQ(from_wire(to_wire(message)), message) << message.body.index();
   }

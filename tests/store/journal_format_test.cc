@@ -166,7 +166,7 @@ ImageReplica image_replica() {
   s.chain = 0x1234;
   s.last_append_time_ms = 1'700'000'000'001;
   s.bytes = 4711;
-  image.configurations = {{Index{0}, Bytes::copy("one")}, {Index{13}, Bytes::copy("two")}};
+  image.state.configurations = {{Index{0}, Bytes::copy("one")}, {Index{13}, Bytes::copy("two")}};
   image.segments = {
       {Index{11}, Term{3}, Offset{50}, {Index{14}, Term{3}, Offset{80}, 7, 8}, 9000, 4000}};
   return image;
@@ -192,8 +192,8 @@ TEST(BaseImage, ReplicaComesBack) {
   EXPECT_EQ(decoded->state.bytes, image.state.bytes);
   EXPECT_FALSE(decoded->state.fault);
   EXPECT_EQ(decoded->segments, image.segments);
-  ASSERT_EQ(decoded->configurations.size(), 2u);
-  EXPECT_EQ(decoded->configurations[1].value.text(), "two");
+  ASSERT_EQ(decoded->state.configurations.size(), 2u);
+  EXPECT_EQ(decoded->state.configurations[1].value.text(), "two");
   for (size_t cut = 0; cut < bytes.size(); ++cut) {
     EXPECT_FALSE(decode_image_replica(ByteView(bytes).first(cut)).ok()) << cut;
   }

@@ -286,8 +286,8 @@ void expect_valid_logs(Store& store) {
     }
     EXPECT_EQ(state.chain, chain);
     EXPECT_EQ(state.next_offset, next);
-    EXPECT_EQ(state.configuration.text(), configuration);
-    EXPECT_EQ(state.configuration_index, configured);
+    EXPECT_EQ(state.configurations.back().value.text(), configuration);
+    EXPECT_EQ(state.configurations.back().index, configured);
   }
 }
 

@@ -87,7 +87,7 @@ TEST(Codec, RefusesAnotherWireVersion) {
 TEST(Codec, RefusesUnknownKindsAsUnsupported) {
   PeerMessage message;
   message.raft.resize(1);
-  message.raft[0].kind = static_cast<RaftMessage::Kind>(7);
+  message.raft[0].kind = static_cast<RaftMessage::Kind>(8);
   EXPECT_EQ(decode_peer_message(encode(message)).error().code, Code::kUnsupported);
 
   Answer answer;

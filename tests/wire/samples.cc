@@ -175,7 +175,7 @@ std::vector<PeerMessage> sample_peer_messages() {
   full.founding = FoundingState::kPrepared;
   full.document = document();
   full.registration = RegisterReport{address(4), {10}};
-  for (int kind = 0; kind <= 6; ++kind)
+  for (int kind = 0; kind <= 7; ++kind)
     full.raft.push_back(raft(static_cast<RaftMessage::Kind>(kind)));
   full.raft.emplace_back();
   full.leaders = {{uuid<GroupId>(1), {2}, {3}, {4}}, {}};

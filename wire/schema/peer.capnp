@@ -38,6 +38,7 @@ struct RaftMessage {
     snapshotOffer @4;
     timeoutNow @5;
     stepDown @6;
+    gone @7;
   }
 }
 

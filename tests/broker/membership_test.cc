@@ -1,0 +1,85 @@
+// Configurations on their way: from a leader's group into its log, from there to followers.
+#include <gtest/gtest.h>
+
+#include "broker/raft_wire.h"
+#include "tests/broker/broker_one.h"
+#include "wire/codec.h"
+
+namespace strandlog::broker {
+namespace {
+
+class MembershipTest : public BrokerOne {
+ protected:
+  /// Of the group of replica 1, with a fourth replica that listens.
+  raft::Membership with_learner() {
+    raft::Membership members = replica().group->membership();
+    members.learners = {{Uid{4}, BrokerId{4}, store_of(4)}};
+    return members;
+  }
+  raft::Membership newest_on_disk() {
+    const store::KeptConfiguration& kept = store_->replicas().at(kShared).configurations.back();
+    auto configuration = wire::decode_configuration(kept.value);
+    CHECK(configuration.ok());
+    return from_wire(*configuration, kept.index);
+  }
+  /// A leader's append of one configuration entry, the log's first, with this body.
+  void receive_first(ByteView body) {
+    store::FakeDisk disk;
+    auto leader = store::Store::open({}, disk, dice_, store_of(2));
+    CHECK(leader.ok());
+    store::ReplicaSpec spec = spec_;
+    spec.uid = Uid{2};
+    (*leader)->make(spec, {});
+    (*leader)->append(Uid{2}, {EntryKind::kConfiguration, Term{3}, 0, 0, body});
+    store::ReadResult entries;
+    CHECK((*leader)->read({Uid{2}, Index{1}, Index{1}}, 1, entries).ok());
+    wire::RaftMessage append;
+    append.kind = wire::RaftMessage::Kind::kAppend;
+    append.group = spec_.group;
+    append.from = Uid{2};
+    append.to = kShared;
+    append.term = Term{3};
+    append.last = Index{1};
+    replicas_.receive(append, entries.pieces);
+    settle();
+  }
+};
+
+TEST_F(MembershipTest, AChangeIsAnEntryOfTheLeadersLog) {
+  elect();
+  follow();
+  raft::Membership next = with_learner();
+
+  auto changed = replicas_.change_membership(
+      replica(), {.seen = next.index, .voters = next.voters, .learners = next.learners});
+
+  ASSERT_TRUE(changed.ok()) << changed.error().text;
+  settle();
+  next.index = *changed;
+  EXPECT_EQ(newest_on_disk(), next);
+  write();
+  replicas_.close(kShared);
+  replicas_.open(kShared, true);
+  EXPECT_EQ(replica().group->membership(), next);
+}
+
+TEST_F(MembershipTest, AFollowerIsInTheConfigurationThatItIsSent) {
+  raft::Membership next = with_learner();
+  Bytes body = wire::encode(to_wire(next));
+
+  receive_first(body.view());
+
+  next.index = Index{1};
+  EXPECT_EQ(replica().group->membership(), next);
+  EXPECT_EQ(newest_on_disk(), next);
+}
+
+TEST_F(MembershipTest, AnAppendWhoseConfigurationCannotBeReadIsDropped) {
+  receive_first(view_of("no frame at all"));
+
+  EXPECT_EQ(store_->replicas().at(kShared).last, Index{0});
+  EXPECT_EQ(replica().group->last(), Index{0});
+}
+
+}  // namespace
+}  // namespace strandlog::broker
