@@ -32,6 +32,42 @@ class Gap {
   int64_t last_ = 0;
 };
 
+std::set<std::pair<uint32_t, int32_t>> unfinished(const History& history) {
+  std::map<std::pair<uint32_t, int32_t>, const Sent*> last;
+  for (const Sent& sent : history.sent) {
+    const Sent*& known = last[{sent.client, sent.where.partition}];
+    if (known == nullptr || known->invoked.us <= sent.invoked.us) known = &sent;
+  }
+  std::set<std::pair<uint32_t, int32_t>> found;
+  for (const auto& [who, sent] : last) {
+    if (sent->outcome != Outcome::kAcked) found.insert(who);
+  }
+  return found;
+}
+
+// Runs that begin anywhere may miss what is before them, so they stand for nothing here.
+int64_t reached(const History& history, const Place& where) {
+  int64_t farthest = -1;
+  auto runs = history.runs.find(where);
+  if (runs == history.runs.end()) return farthest;
+  for (const Run& run : runs->second) {
+    if (!run.from_start) continue;
+    for (const Seen& seen : run.seen) farthest = std::max(farthest, seen.record ? seen.offset : -1);
+  }
+  return farthest;
+}
+
+std::map<int32_t, uint64_t> unread(const History& history) {
+  std::map<int32_t, uint64_t> found;
+  for (const auto& [where, log] : history.final) {
+    int64_t seen = reached(history, where);
+    auto behind = std::count_if(log.begin(), log.end(),
+                                [seen](const Seen& record) { return record.offset > seen; });
+    if (behind > 0) found[where.partition] = static_cast<uint64_t>(behind);
+  }
+  return found;
+}
+
 }  // namespace
 
 Figures figures_of(const History& history) {
@@ -56,6 +92,8 @@ Figures figures_of(const History& history) {
   }
   for (const auto& [where, log] : history.final) figures.final += log.size();
   figures.ends = history.ends.size();
+  figures.unfinished = unfinished(history);
+  figures.unread = unread(history);
   return figures;
 }
 

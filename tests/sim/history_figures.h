@@ -2,6 +2,8 @@
 #pragma once
 
 #include <map>
+#include <set>
+#include <utility>
 
 #include "tests/sim/history.h"
 
@@ -15,6 +17,10 @@ struct Figures {
   uint64_t final = 0;                  ///< records after everything was healed
   int64_t gap_us = 0;                  ///< the longest time without an acknowledgement, and each
   std::map<int32_t, int64_t> gaps_us;  ///< partition's own
+  /// Client and partition, where the last of its records there was not acknowledged.
+  std::set<std::pair<uint32_t, int32_t>> unfinished;
+  /// By partition, if any: records of the final log behind all that runs from the start have seen.
+  std::map<int32_t, uint64_t> unread;
 };
 
 Figures figures_of(const History& history);

@@ -213,6 +213,29 @@ TEST(History, IsCounted) {
   EXPECT_THAT(figures.gaps_us, ElementsAre(Pair(0, 20)));
 }
 
+TEST(History, SaysWhoseLastRecordWasNotAcknowledged) {
+  History history = healthy();
+  EXPECT_THAT(figures_of(history).unfinished, ElementsAre(Pair(2u, 0)));
+  history.sent.back().outcome = Sent::Outcome::kOpen;
+  EXPECT_THAT(figures_of(history).unfinished, ElementsAre(Pair(2u, 0)));
+  history.sent.push_back(acked(2, "b2", 61, 70, 6));
+  EXPECT_THAT(figures_of(history).unfinished, ElementsAre());
+}
+
+TEST(History, SaysWhatNobodyReadMeanwhile) {
+  History history = healthy();
+  EXPECT_THAT(figures_of(history).unread, ElementsAre(Pair(0, 4u)))
+      << "the run from the start ended at 1, the other one may begin anywhere";
+  for (int64_t offset = 2; offset < 6; ++offset) {
+    history.runs[kPlace][0].seen.push_back({offset, "record"});
+  }
+  EXPECT_THAT(figures_of(history).unread, ElementsAre());
+  history.runs[kPlace][0].seen.back().record = false;
+  EXPECT_THAT(figures_of(history).unread, ElementsAre(Pair(0, 1u))) << "an event is no record";
+  history.runs.clear();
+  EXPECT_THAT(figures_of(history).unread, ElementsAre(Pair(0, 6u))) << "nobody read";
+}
+
 // -------------------------------------------------------------------------------------- the file
 
 class HistoryFile : public testing::Test {

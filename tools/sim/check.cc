@@ -33,12 +33,17 @@ void print_json(const Judgement& judgement, const Figures& figures) {
                                  {"seen", figures.seen},
                                  {"ends", figures.ends},
                                  {"final", figures.final},
+                                 {"unfinished", figures.unfinished},
+                                 {"unread", nlohmann::ordered_json::object()},
                                  {"longest_gap_ms", figures.gap_us / 1000},
                                  {"longest_gap_ms_by_partition", nlohmann::ordered_json::object()},
                                  {"broken", judgement.broken},
                                  {"violations", judgement.violations}};
   for (const auto& [partition, gap] : figures.gaps_us) {
     line["longest_gap_ms_by_partition"][std::to_string(partition)] = gap / 1000;
+  }
+  for (const auto& [partition, records] : figures.unread) {
+    line["unread"][std::to_string(partition)] = records;
   }
   std::printf("%s\n", line.dump().c_str());
 }
@@ -59,6 +64,14 @@ void print_text(const Judgement& judgement, const Figures& figures) {
     std::printf(", partition %d %" PRId64, partition, gap / 1000);
   }
   std::printf("\n");
+  for (const auto& [client, partition] : figures.unfinished) {
+    std::printf("the last record of client %u in partition %d was not acknowledged\n", client,
+                partition);
+  }
+  for (const auto& [partition, records] : figures.unread) {
+    std::printf("the last %" PRIu64 " records of partition %d were not read meanwhile\n", records,
+                partition);
+  }
 }
 
 }  // namespace
