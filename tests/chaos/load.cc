@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <deque>
 #include <future>
+#include <nlohmann/json.hpp>
 
 #include "base/option_print.h"
 #include "base/options.h"
@@ -18,7 +19,7 @@ constexpr size_t kHelpWidth = 100;
 constexpr timespec kReportEvery{0, 200'000'000};
 
 const char* kHelp =
-    "usage: strandlog-load run [options]    until SIGTERM; lines of totals meanwhile\n"
+    "usage: strandlog-load run [options]    until SIGTERM; lines of its clients' totals\n"
     "       strandlog-load read [options]   everything there is, as the final log\n\n"
     "Files NAME.history in --dir, for strandlog-sim check.\n\n";
 
@@ -60,18 +61,25 @@ sigset_t stop_signals() {
   return set;
 }
 
-void report_until_stopped(const sigset_t& signals, const Totals& totals) {
-  while (sigtimedwait(&signals, nullptr, &kReportEvery) < 0) {
-    std::printf("{\"acked\":%lu,\"failed\":%lu,\"refused\":%lu,\"newest_us\":[",
-                totals.acked.load(), totals.failed.load(), totals.refused.load());
-    const char* before = "";
-    for (const auto& newest : totals.newest_us) {
-      std::printf("%s%ld", before, newest.load());
-      before = ",";
-    }
-    std::printf("]}\n");
-    std::fflush(stdout);
-  }
+nlohmann::ordered_json line_of(const Producing& producing) {
+  const Totals& totals = producing.totals();
+  nlohmann::ordered_json line = {
+      {"patient", producing.is_patient()},   {"acked", totals.acked.load()},
+      {"failed", totals.failures.load()},    {"refused", totals.refusals.load()},
+      {"first_error", totals.first_error()}, {"newest_us", nlohmann::ordered_json::array()}};
+  for (const auto& newest : totals.newest_us) line["newest_us"].push_back(newest.load());
+  return line;
+}
+
+void report(const std::deque<Producing>& producers) {
+  auto lines = nlohmann::ordered_json::array();
+  for (const Producing& producing : producers) lines.push_back(line_of(producing));
+  std::printf("%s\n", lines.dump(-1, ' ', true).c_str());
+  std::fflush(stdout);
+}
+
+void report_until_stopped(const sigset_t& signals, const std::deque<Producing>& producers) {
+  while (sigtimedwait(&signals, nullptr, &kReportEvery) < 0) report(producers);
 }
 
 bool told(const Result<void>& result) {
@@ -83,9 +91,8 @@ bool told(const Result<void>& result) {
 
 int run(Load& load, uint32_t clients, uint32_t followers) {
   sigset_t signals = stop_signals();
-  Totals totals(load.partitions);
   std::deque<Producing> producers;
-  for (uint32_t n = 1; n <= clients; ++n) producers.emplace_back(load, n, totals);
+  for (uint32_t n = 1; n <= clients; ++n) producers.emplace_back(load, n);
   std::vector<std::future<Result<void>>> readers;
   // Consumers go on until the last record has its outcome.
   Load reading{.servers = load.servers,
@@ -96,10 +103,11 @@ int run(Load& load, uint32_t clients, uint32_t followers) {
     readers.push_back(std::async(std::launch::async, [&, n] { return follow(reading, n, n > 1); }));
   }
   readers.push_back(std::async(std::launch::async, [&] { return ask_ends(reading, 1); }));
-  report_until_stopped(signals, totals);
+  report_until_stopped(signals, producers);
   load.stop = true;
   bool good = true;
   for (Producing& producing : producers) good = told(producing.finish()) && good;
+  report(producers);  // of all records, now that each has its outcome
   reading.stop = true;
   for (auto& reader : readers) good = told(reader.get()) && good;
   return good ? kOk : kFailed;

@@ -13,20 +13,20 @@ using client::milliseconds;
 using Steady = std::chrono::steady_clock;
 
 constexpr milliseconds kTick{5};
-// Patient clients never fail unless something is wrong; the others learn that outcomes may be
-// unknown.
+// Patient clients never fail unless something is wrong, which load.py asks of them; the others
+// learn that outcomes may be unknown.
 constexpr milliseconds kPatient{120'000}, kImpatient{8'000}, kClosing{150'000};
 
 Error error_of(const client::Error& error) { return {static_cast<Code>(error.code), error.text}; }
 
-client::ProducerConfig config_of(uint32_t number) {
+client::ProducerConfig config_of(uint32_t number, bool patient) {
   static constexpr client::Compression kCodecs[] = {
       client::Compression::kNone, client::Compression::kLz4, client::Compression::kZstd};
   client::ProducerConfig config;
   config.compression = kCodecs[number % 3];
   config.linger = milliseconds{number % 4 == 0 ? 20 : 0};
-  config.delivery_timeout = number % 2 == 0 ? kImpatient : kPatient;
-  config.request_timeout = milliseconds{number % 2 == 0 ? 2000 : 5000};
+  config.delivery_timeout = patient ? kPatient : kImpatient;
+  config.request_timeout = milliseconds{patient ? 5000 : 2000};
   return config;
 }
 
@@ -41,8 +41,28 @@ void Totals::acknowledged(const sim::Sent& sent) {
   while (known < sent.invoked.us && !newest.compare_exchange_weak(known, sent.invoked.us)) continue;
 }
 
-Producing::Producing(const Load& load, uint32_t number, Totals& totals)
-    : load_(load), number_(number), totals_(totals), thread_([this] { run(); }) {}
+void Totals::failed(const client::Error& error) {
+  keep(error);
+  ++failures;
+}
+
+void Totals::refused(const client::Error& error) {
+  keep(error);
+  ++refusals;
+}
+
+void Totals::keep(const client::Error& error) {
+  std::lock_guard lock(mutex_);
+  if (first_error_.empty()) first_error_ = std::string(code_name(error.code)) + ": " + error.text;
+}
+
+std::string Totals::first_error() const {
+  std::lock_guard lock(mutex_);
+  return first_error_;
+}
+
+Producing::Producing(const Load& load, uint32_t number)
+    : load_(load), number_(number), totals_(load.partitions), thread_([this] { run(); }) {}
 
 Producing::~Producing() {
   if (thread_.joinable()) thread_.join();
@@ -63,7 +83,7 @@ Result<void> Producing::produce() {
   config.client_id = "load-" + std::to_string(number_);
   auto connected = client::Client::connect(config);
   if (!connected.ok()) return error_of(connected.error());
-  auto producer = connected->producer(config_of(number_));
+  auto producer = connected->producer(config_of(number_, is_patient()));
   if (!producer.ok()) return error_of(producer.error());
   for (auto next = Steady::now(); !load_.stop; next = std::max(next + kTick, Steady::now())) {
     std::this_thread::sleep_until(next);
@@ -98,12 +118,12 @@ void Producing::send_one(client::Producer& producer) {
     if (ack.ok()) sent->offset = ack->offset;
     if (!ack.ok()) sent->written = ack.error().written;
     history_->sent(*sent);
-    ack.ok() ? totals_.acknowledged(*sent) : void(++totals_.failed);
+    ack.ok() ? totals_.acknowledged(*sent) : totals_.failed(ack.error());
     --unanswered_;
   });
   if (accepted.ok()) return;
   --unanswered_;
-  ++totals_.refused;
+  totals_.refused(accepted.error());
 }
 
 }  // namespace strandlog::chaos

@@ -33,6 +33,12 @@ std::vector<TopicPartition> all_of(const Load& load) {
   return all;
 }
 
+Error stuck(const std::string& name, const TopicPartition& where, int64_t next, int64_t end) {
+  return {Code::kTimeout, name + ": partition " + std::to_string(where.partition) +
+                              " was read up to " + std::to_string(next) + " of " +
+                              std::to_string(end) + " and no further for 60 s"};
+}
+
 class Run {
  public:
   Run(const Load& load, client::Consumer& consumer, sim::HistoryWriter& history, bool final)
@@ -97,6 +103,26 @@ auto insist(const Attempt& attempt) {
   return result;
 }
 
+// Reads on up to the ends as they are now.
+Result<void> catch_up(const Load& load, const std::string& name, client::Consumer& consumer,
+                      Run& run) {
+  auto ends = insist([&] { return consumer.ends(all_of(load)); });
+  if (!ends.ok()) return error_of(ends.error());
+  for (const auto& [where, range] : *ends) {
+    auto give_up = Steady::now() + kPatience;
+    while (true) {
+      auto next = consumer.position(where);
+      if (!next.ok()) return error_of(next.error());
+      if (*next >= range.end) break;
+      if (Steady::now() >= give_up) return stuck(name, where, *next, range.end);
+      auto came = run.poll();
+      if (!came.ok()) return error_of(came.error());
+      if (*came > 0) give_up = Steady::now() + kPatience;
+    }
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<void> follow(const Load& load, uint32_t number, bool anew) {
@@ -117,6 +143,7 @@ Result<void> follow(const Load& load, uint32_t number, bool anew) {
     auto came = run.poll();
     if (!came.ok()) return error_of(came.error());
   }
+  TRY(catch_up(load, name, *consumer, run));
   return history.close();
 }
 
@@ -144,23 +171,10 @@ Result<void> read_everything(const Load& load) {
   if (!connected.ok()) return error_of(connected.error());
   auto consumer = connected->consumer({});
   if (!consumer.ok()) return error_of(consumer.error());
-  auto ends = insist([&] { return consumer->ends(all_of(load)); });
-  if (!ends.ok()) return error_of(ends.error());
   Run run(load, *consumer, history, true);
   auto begun = insist([&] { return run.begin(true); });
   if (!begun.ok()) return error_of(begun.error());
-  for (const auto& [where, range] : *ends) {
-    auto give_up = Steady::now() + kPatience;
-    for (int64_t next = 0; next < range.end; next = *consumer->position(where)) {
-      auto came = run.poll();
-      if (!came.ok()) return error_of(came.error());
-      if (*came > 0) give_up = Steady::now() + kPatience;
-      if (Steady::now() < give_up) continue;
-      return Error{Code::kTimeout, "partition " + std::to_string(where.partition) +
-                                       " was read up to " + std::to_string(next) + " of " +
-                                       std::to_string(range.end) + " and no further for 60 s"};
-    }
-  }
+  TRY(catch_up(load, "reader", *consumer, run));
   return history.close();
 }
 

@@ -5,8 +5,9 @@
 
 namespace strandlog::chaos {
 
-/// Follows all partitions from the start until Load::stop; with `anew` it begins again at their
-/// ends every few seconds. One thread's work.
+/// Follows all partitions from the start until Load::stop, and then up to their ends; with `anew`
+/// it begins again at their ends every few seconds. kTimeout when nothing comes any more before
+/// the ends. One thread's work.
 Result<void> follow(const Load& load, uint32_t number, bool anew);
 
 /// Asks for the ends of all partitions, again and again until Load::stop.

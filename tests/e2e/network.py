@@ -120,12 +120,12 @@ def one_way_cuts_are_survived(k, records):
 @with_brokers_apart
 def loss_breaks_nothing(k, records):
     """Of everything that reaches a broker chance takes a part (N6)."""
-    before, acked = term(k), records.totals["acked"]
+    before, acked = term(k), records.acked()
     for broker in k.all():
         k.net.lose(broker, LOSS_PERCENT)
     time.sleep(LOSS_SECONDS)
     c.report(f"acknowledged within {LOSS_SECONDS} s of {LOSS_PERCENT} % loss",
-             records.totals["acked"] - acked, "records")
+             records.acked() - acked, "records")
     k.net.heal()
     records.flows("records are acknowledged after the loss")
     c.report("elections under loss", term(k) - before, "")
