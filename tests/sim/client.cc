@@ -173,7 +173,9 @@ void SimClient::deliver(client::FetchedRun run) {
     int64_t before = position;
     reader.read(1000, position, polled);
     for (client::ConsumedRecord& record : polled.records) {
-      if (into) into->seen.push_back({record.offset, brief(record.value.value_or("")), true});
+      if (!into) continue;
+      into->seen.push_back({record.offset, brief(record.value.value_or("")), true});
+      ++records_read_;
     }
     for (const client::ConsumerEvent& event : polled.events) {
       if (into) into->seen.push_back({event.offset, "an event: " + event.error.text, false});

@@ -40,6 +40,7 @@ class SimClient : public client::FetchSink {
   /// The run of the last consume().
   const Run& run_of(const Place& where) const;
   uint64_t open_sends() const { return open_sends_; }
+  uint64_t records_read() const { return records_read_; }  ///< again and again, of all runs
   const std::string& host() const { return host_; }
   client::Core& core() { return core_; }
   Time now() { return clock_.now(); }
@@ -84,6 +85,7 @@ class SimClient : public client::FetchSink {
   std::vector<client::FetchedRun> fetched_;
   uint64_t next_value_ = 0;
   uint64_t open_sends_ = 0;
+  uint64_t records_read_ = 0;
   Time next_turn_{INT64_MAX};
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };

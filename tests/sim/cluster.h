@@ -83,6 +83,10 @@ class SimCluster {
   void check_vote(const VoteSeen& seen);
   /// Ends all faults, starts what is down, and waits until every send has an outcome.
   void heal();
+  /// I24: in a healed cluster the clients that lived through the faults go on: each one's reader
+  /// comes to the end of this topic within 30 s, and of each partition one more record of each
+  /// client is acknowledged (where it asks for that) and read by it within 30 s.
+  void expect_clients_go_on(const std::string& topic);
   /// I24: in a healed cluster a broker is cut off for a while, in both directions or one, and comes
   /// back: whom it followed leads on, in the same term.
   void cut_off_a_follower(Dice dice);
@@ -131,6 +135,8 @@ class SimCluster {
   /// By what lies on the disks: of what was not deleted, and the catalog.
   std::map<GroupId, Holders> holders_of_groups();
   void await_calm();
+  void await_readers(const std::vector<Place>& places);
+  void await_probes(const std::vector<Place>& places);
   /// The newest terms of groups of three or more that this broker follows.
   std::map<GroupId, Term> followed_by(size_t number);
   void disturb(size_t number, Dice& dice);

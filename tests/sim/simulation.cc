@@ -38,6 +38,7 @@ class Life {
     if (is_well() && plan_.drawn.empty()) cluster_.expect_undisturbed(Workload::kTopic);
     if (is_well()) cluster_.go_on_with_a_core(dice_.fork());
     if (is_well()) cluster_.heal();
+    if (is_well()) cluster_.expect_clients_go_on(Workload::kTopic);
     if (is_well()) cluster_.cut_off_a_follower(dice_.fork());
     if (is_well()) cluster_.settle_deletions();
     if (is_well()) cluster_.read_everything();
@@ -112,6 +113,7 @@ class Life {
     out.marks_checked = cluster_.watch().told().count();
     out.votes_seen = cluster_.watch().votes();
     out.ends_seen = cluster_.history().ends.size();
+    for (const auto& client : cluster_.clients()) out.records_read += client->records_read();
     out.operations = workload_ ? workload_->operations() : 0;
     out.virtual_ms = cluster_.schedule().now().us / 1000;
     out.fingerprint = cluster_.fingerprint();

@@ -60,6 +60,7 @@ Json told(uint64_t seed, const Outcome& outcome) {
           {"admissions_checked", outcome.admissions_checked},
           {"marks_checked", outcome.marks_checked},
           {"ends_seen", outcome.ends_seen},
+          {"records_read", outcome.records_read},
           {"operations", outcome.operations},
           {"virtual_ms", outcome.virtual_ms},
           {"faults", faults}};
@@ -70,7 +71,7 @@ constexpr uint64_t kSeedsForAllLooks = 20;
 constexpr std::array kLooks = {"promises_checked",  "votes_checked",     "replicas_compared",
                                "entries_compared",  "deletions_checked", "followers_cut_off",
                                "catalogs_compared", "resources_checked", "admissions_checked",
-                               "marks_checked",     "ends_seen"};
+                               "marks_checked",     "ends_seen",         "records_read"};
 // One client with 200 sends open does nothing while faults let nothing through; the fewest in 200
 // seeds were 1347.
 constexpr uint64_t kFewestOperations = 2000, kFewestUnderFaults = 500;
