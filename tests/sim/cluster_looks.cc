@@ -139,10 +139,14 @@ void SimCluster::ask_what_it_uses(const SimBroker& broker) {
     violated("I23: " + broker.host() + " has a journal of " + std::to_string(journal.bytes) +
              " bytes and tells of " + std::to_string(told));
   }
+  size_t replicas = broker.store().replicas().size();
+  if (auto open = too_many_open(broker.disk(), replicas)) {
+    violated("I23: " + broker.host() + " " + *open);
+  }
   auto judge_it = [this, &broker, journal](const wire::Answer& answer) {
     ++figures_.resources_checked;
-    store::FakeDisk::Folder now = broker.disk().folder("journal");
-    now.bytes = std::max(now.bytes, journal.bytes);
+    OnDisk now{broker.disk().folder("journal"), broker.disk().most_names()};
+    now.journal.bytes = std::max(now.journal.bytes, journal.bytes);
     auto beyond = beyond_bounds(std::get<wire::StatusAnswer>(answer.body), broker.config(),
                                 watch_.longest_message(), now);
     for (const std::string& what : beyond) violated("I23: " + broker.host() + " " + what);

@@ -65,6 +65,7 @@ void FakeDisk::put_name(const NameChange& change) {
   apply_name(change, names_);
   if (used_) *used_ = *used_ - before + bytes_at(change.to);
   changes_.push_back(change);
+  most_names_ = std::max(most_names_, names_.size());
 }
 
 void FakeDisk::apply_name(const NameChange& change, std::map<std::string, uint64_t>& names) {

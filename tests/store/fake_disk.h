@@ -133,6 +133,11 @@ class FakeDisk : public Disk {
     uint64_t writes = 0, flushes = 0, reads = 0, bytes_written = 0;
   };
   const Figures& figures() const { return figures_; }
+  size_t open_handles() const { return handles_.size(); }
+  /// The most names that there ever were at a time, directories included.
+  size_t most_names() const { return most_names_; }
+  /// Submitted and not told by poll() yet.
+  size_t under_way() const { return pending_.size() + finished_.size(); }
 
  private:
   struct Extent {
@@ -220,6 +225,7 @@ class FakeDisk : public Disk {
   mutable std::optional<uint64_t> used_;  ///< bytes of all files that have names; none: count again
   uint64_t capacity_ = kAmple;
   Figures figures_;
+  size_t most_names_ = 0;
 };
 
 }  // namespace strandlog::store
