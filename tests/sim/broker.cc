@@ -1,6 +1,8 @@
 // Starting, turning and ending a simulated broker's process.
 #include "tests/sim/broker.h"
 
+#include "store/journal_scan.h"
+
 namespace strandlog::sim {
 namespace {
 
@@ -29,14 +31,29 @@ bool SimBroker::start() {
   process_->errors_before = disk().errors_made_up();
   auto composed = compose(*process_);
   if (!composed.ok()) {
-    disk_failed_ = disk().errors_made_up() > process_->errors_before;
+    ended_ = composed.error();
+    disk_failed_ = ended_by_disk();
     end();
     directory_.disk.end_process(dice_.next());
-    ended_ = composed.error();
     return false;
   }
   wake(schedule_.now());
   return true;
+}
+
+bool SimBroker::ended_by_disk() const {
+  return ended_->code == Code::kIo && disk().errors_made_up() > process_->errors_before;
+}
+
+bool SimBroker::is_short_of_space() const {
+  if (!ended_ || ended_->code != Code::kDiskFull) return false;
+  store::FakeDisk image = disk();
+  uint64_t file = std::max(config().store.journal_file_bytes, image.folder("journal").longest);
+  if (image.free_bytes().value() >= file) return false;
+  auto scan = store::scan_journal(image, store_id());
+  return scan.ok() && std::none_of(scan->files.begin(), scan->files.end(), [&](const auto& one) {
+           return !one.header && one.bytes >= file;
+         });
 }
 
 SimClock SimBroker::new_clock() const {
@@ -92,7 +109,7 @@ void SimBroker::end() {
 
 void SimBroker::end_by_itself(const Error& why) {
   ended_ = why;
-  disk_failed_ = disk().errors_made_up() > process_->errors_before;
+  disk_failed_ = ended_by_disk();
   kill();
   if (on_end_) on_end_(*this);
 }

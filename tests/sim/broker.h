@@ -89,8 +89,11 @@ class SimBroker {
   bool is_paused() const { return paused_; }
   /// Why the last process ended by itself, or did not start.
   const std::optional<Error>& ended() const { return ended_; }
-  /// Whether its disk had made up an error for that process before.
+  /// Whether it ended by an error that its disk had made up for that process.
   bool disk_failed() const { return disk_failed_; }
+  /// Whether it did not start for want of space that its disk does not have: less is free than a
+  /// file of the journal takes, and none waits unused (ADR 10).
+  bool is_short_of_space() const;
   const std::string& host() const { return host_; }
   const broker::BrokerConfig& config() const { return options_.config; }
   const StoreId& store_id() const { return directory_.identity.store; }
@@ -121,6 +124,7 @@ class SimBroker {
   void turn(uint64_t boot);
   void end();
   void end_by_itself(const Error& why);
+  bool ended_by_disk() const;
 
   Schedule& schedule_;
   Network& network_;

@@ -131,7 +131,7 @@ void SimCluster::start_later(SimBroker& broker, int64_t after_us, Dice dice,
     if (broker.start()) return;
     // A disk may fail at a start as well, or be full after a kill that left no spare file (ADR 10).
     const Error& why = *broker.ended();
-    bool is_full = why.code == Code::kDiskFull && broker.disk().is_limited();
+    bool is_full = broker.is_short_of_space();
     note(broker.host() + " did not start" + (is_full ? " on its full disk: " : ": ") + why.text);
     if (is_full) ++figures_.full_disks_not_started_on;
     if (!is_full && !broker.disk_failed()) violated(broker.host() + " did not start: " + why.text);

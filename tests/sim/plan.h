@@ -15,7 +15,7 @@ namespace strandlog::sim {
 enum class Fault {
   kKill,        ///< SIGKILL of a broker, started again later
   kVoterDies,   ///< of a broker, right after its next vote; it is back at once
-  kPowerLoss,   ///< of one broker or some; what was not flushed is gone or there, write by write
+  kPowerLoss,   ///< of one broker or some; what was not flushed is gone or there, file by file
   kTornWrites,  ///< a loss of power that leaves sectors old, new or garbage
   kLostNames,   ///< a loss of power that undoes names not flushed, each on its own
   kPause,       ///< SIGSTOP for up to 10 s

@@ -113,7 +113,6 @@ class FakeDisk : public Disk {
   void add_read_error(const std::string& path, uint64_t begin, uint64_t end);
   /// How often one of these failed an operation; a full disk is none of them.
   uint64_t errors_made_up() const { return errors_made_up_; }
-  bool is_limited() const { return capacity_ != kAmple; }
 
   // ---- looking and damaging; the file must exist
   std::vector<std::string> files() const;  ///< all paths, sorted
