@@ -99,6 +99,7 @@ void SimBroker::turn(uint64_t boot) {
 
 void SimBroker::end() {
   if (!process_) return;
+  stalled_before_ = stalled_operations();
   process_->shard.reset();
   process_->store.reset();
   process_->transport.reset();
@@ -160,6 +161,10 @@ void SimBroker::stall_disk(int64_t ms) {
 
 void SimBroker::end_stall() {
   if (process_) process_->disk->end_stall();
+}
+
+uint64_t SimBroker::stalled_operations() const {
+  return stalled_before_ + (process_ && process_->disk ? process_->disk->stalled_operations() : 0);
 }
 
 SimBroker::Directory SimBroker::backup() const {

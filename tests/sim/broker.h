@@ -33,6 +33,9 @@ class SimClock : public Clock {
     return Time{began_.us + passed - passed * drift_ppm_ / (1'000'000 + drift_ppm_) + 1};
   }
 
+  /// How far ahead of the schedule, without its offset.
+  int64_t drifted_us() { return now().us - 1'000'000 - (schedule_.now().us - began_.us); }
+
   int64_t wall_offset_ms = 0;
 
  private:
@@ -75,6 +78,8 @@ class SimBroker {
   void set_wall_offset(int64_t ms);
   void stall_disk(int64_t ms);
   void end_stall();
+  /// Those that a stall made wait, of all processes.
+  uint64_t stalled_operations() const;
 
   // ---- the directory; what changes it kills a process that still runs
   /// The files as they are at this moment, whether a process uses them or not.
@@ -138,6 +143,7 @@ class SimBroker {
   bool paused_ = false;
   std::optional<Error> ended_;
   bool disk_failed_ = false;
+  uint64_t stalled_before_ = 0;  ///< of processes that have ended
   std::function<void(SimBroker&)> on_end_;
 };
 

@@ -1,6 +1,8 @@
 // When operations finish.
 #include "tests/sim/disk.h"
 
+#include <utility>
+
 namespace strandlog::sim {
 namespace {
 constexpr int64_t kLookMs = 20;  // whether a stall is over
@@ -39,6 +41,7 @@ void SimDisk::begin(size_t lane) {
 
 void SimDisk::finish(size_t lane) {
   if (schedule_.now() < stalled_until_) {
+    if (!std::exchange(lanes_[lane].is_stalled, true)) ++stalled_operations_;
     Time again = std::min(stalled_until_, schedule_.now().plus_ms(kLookMs));
     schedule_.at(again, [this, lane, alive = alive_] {
       if (*alive) finish(lane);
@@ -47,6 +50,7 @@ void SimDisk::finish(size_t lane) {
   }
   fake_.finish_one(static_cast<DiskOp::Lane>(lane));
   lanes_[lane].waiting.pop_front();
+  lanes_[lane].is_stalled = false;
   if (!lanes_[lane].waiting.empty()) begin(lane);
   wake_();
 }

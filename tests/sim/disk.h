@@ -29,6 +29,7 @@ class SimDisk : public store::ForwardingDisk {
   /// Whatever finishes next on the lanes, finishes no earlier.
   void stall_until(Time until) { stalled_until_ = std::max(stalled_until_, until); }
   void end_stall() { stalled_until_ = {}; }
+  uint64_t stalled_operations() const { return stalled_operations_; }
 
   void submit(DiskOp op) override;
   void poll(std::vector<DiskDone>& done) override { fake_.poll(done); }
@@ -36,6 +37,7 @@ class SimDisk : public store::ForwardingDisk {
  private:
   struct Lane {
     std::deque<int64_t> waiting;  ///< how long each operation takes
+    bool is_stalled = false;      ///< the first of them
   };
   void begin(size_t lane);
   void finish(size_t lane);
@@ -46,6 +48,7 @@ class SimDisk : public store::ForwardingDisk {
   DiskSpeed speed_;
   std::function<void()> wake_;
   Time stalled_until_;
+  uint64_t stalled_operations_ = 0;
   std::array<Lane, DiskOp::kLanes> lanes_;
   std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };

@@ -2,12 +2,17 @@
 #include "tests/sim/injector.h"
 
 #include <algorithm>
+#include <cstdlib>
 #include <utility>
+
+#include "tests/sim/effects.h"
 
 namespace strandlog::sim {
 namespace {
 
+constexpr int64_t kLongestEffectUs = 10'000'000;
 constexpr int64_t kLongestFallUs = 8'000'000;
+constexpr int64_t kCleanStopUs = 3'500'000;  // it takes less
 constexpr int64_t kFailureLookUs = 100'000;
 constexpr int kFailureLooks = 100;
 
@@ -58,7 +63,29 @@ void Injector::strike(const Strike& strike) {
   Dice dice(strike.seed);
   SimBroker& one = any_broker(dice);
   cluster_.note(std::string(name_of(strike.fault)) + " " + one.host());
-  if (befalls(strike.fault, one, dice)) ++counts_[strike.fault];
+  std::optional<uint64_t> before = effect_of_each(strike.fault, cluster_);
+  if (!befalls(strike.fault, one, dice)) return;
+  if (!before) {
+    ++counts_[strike.fault];
+    return;
+  }
+  uint64_t number = strikes_++;
+  unseen_[number] = {strike.fault, *before};
+  later(kLongestEffectUs, [this, number] { count_if_seen(number); });
+}
+
+void Injector::count_if_seen(uint64_t number) {
+  Unseen strike = unseen_.extract(number).mapped();
+  if (*effect_of_each(strike.fault, cluster_) > strike.before) ++counts_[strike.fault];
+}
+
+void Injector::end() {
+  *active_ = false;
+  while (!unseen_.empty()) count_if_seen(unseen_.begin()->first);
+}
+
+bool Injector::is_drawn(Fault fault) const {
+  return std::find(drawn_.begin(), drawn_.end(), fault) != drawn_.end();
 }
 
 bool Injector::befalls(Fault fault, SimBroker& one, Dice& dice) {
@@ -70,7 +97,7 @@ bool Injector::befalls(Fault fault, SimBroker& one, Dice& dice) {
     case Fault::kPowerLoss:
     case Fault::kTornWrites:
     case Fault::kLostNames:
-      return lose_power(one, {fault == Fault::kTornWrites, fault == Fault::kLostNames}, dice);
+      return lose_power(one, draw_harm(fault, dice), dice);
     case Fault::kPause:
       return pause(one, dice.between(100'000, 10'000'000));
     case Fault::kSleepwalk:
@@ -82,8 +109,7 @@ bool Injector::befalls(Fault fault, SimBroker& one, Dice& dice) {
     case Fault::kCleanStop:
       return stop(one, dice);
     case Fault::kClock:
-      one.set_wall_offset(dice.between(-3'600'000, 3'600'000));
-      return true;
+      return set_clock(one, dice.between(-3'600'000, 3'600'000));
     case Fault::kCut:
     case Fault::kOneWay:
       return cut(one, fault == Fault::kOneWay, dice);
@@ -110,20 +136,23 @@ bool Injector::kill(SimBroker& one, Dice& dice) {
   bool was_up = one.is_up();
   one.kill();
   down_for_a_while(one, dice);
-  return was_up;
+  return was_up && !one.is_up();
 }
 
 bool Injector::pause(SimBroker& one, int64_t us) {
   one.pause();
   lasts(Fault::kPause, one.host(), us, [&one] { one.resume(); });
-  return one.is_up();
+  return one.is_paused();
 }
 
 bool Injector::stop(SimBroker& one, Dice& dice) {
   bool was_up = one.is_up();
   one.begin_stop();
-  later(3'500'000, [this, &one, dice]() mutable { down_for_a_while(one, dice); });
-  return was_up;
+  later(kCleanStopUs, [this, &one, was_up, dice]() mutable {
+    if (was_up && !one.is_up()) ++counts_[Fault::kCleanStop];
+    down_for_a_while(one, dice);
+  });
+  return false;
 }
 
 bool Injector::stall_disk(SimBroker& one, Dice& dice) {
@@ -236,12 +265,27 @@ bool Injector::kill_next_voter(Dice& dice) {
   cluster_.watch().await_vote([this, dies, back, dice](const VoteSeen& vote) {
     later(dies, [this, &one = broker_on(vote.host), back, dice] {
       cluster_.note(one.host() + " voted and dies");
-      if (one.is_up()) ++counts_[Fault::kVoterDies];
+      bool was_up = one.is_up();
       one.kill();
+      if (was_up && !one.is_up()) ++counts_[Fault::kVoterDies];
       cluster_.start_later(one, back, dice, [active = active_] { return *active; });
     });
   });
   return false;
+}
+
+// Where sectors tear and names are lost, sometimes both at once.
+store::FakeDisk::Harm Injector::draw_harm(Fault fault, Dice& dice) const {
+  bool tears = fault == Fault::kTornWrites, loses = fault == Fault::kLostNames;
+  bool both = is_drawn(Fault::kTornWrites) && is_drawn(Fault::kLostNames) && dice.percent(50);
+  return {tears || (loses && both), loses || (tears && both)};
+}
+
+bool Injector::set_clock(SimBroker& one, int64_t offset_ms) {
+  if (!one.is_up()) return one.set_wall_offset(offset_ms), false;
+  int64_t before = one.clock().wall_ms();
+  one.set_wall_offset(offset_ms);
+  return one.clock().wall_ms() != before;
 }
 
 // Of one broker, sometimes of others at the same time.
@@ -249,8 +293,9 @@ bool Injector::lose_power(SimBroker& one, store::FakeDisk::Harm harm, Dice& dice
   bool any = false;
   for (auto& broker : cluster_.brokers()) {
     if (broker.get() != &one && !dice.percent(20)) continue;
-    any |= broker->is_up();
+    bool was_up = broker->is_up();
     broker->lose_power(harm);
+    any |= was_up && !broker->is_up();
     down_for_a_while(*broker, dice);
   }
   return any;
@@ -301,8 +346,7 @@ bool Injector::change_weather(Fault fault, Dice& dice) {
     weather.extra_latency_us = dice.between(1'000, 300'000);
     lasts(fault, "", us, [&weather] { weather.extra_latency_us = 0; });
   }
-  bool of_peers = fault == Fault::kLose || fault == Fault::kDouble;
-  return !of_peers || cluster_.broker_count() > 1;
+  return true;
 }
 
 // One kind of step in one folder, whichever is taken more often: journals would have nearly all.

@@ -11,12 +11,15 @@ namespace strandlog::sim {
 /// One thread; lives as long as the cluster.
 class Injector {
  public:
-  explicit Injector(SimCluster& cluster) : cluster_(cluster) {}
+  /// `drawn`: kinds that may come together in one strike.
+  explicit Injector(SimCluster& cluster, std::vector<Fault> drawn = {})
+      : cluster_(cluster), drawn_(std::move(drawn)) {}
   /// Strikes from now on as planned, until end().
   void begin(const std::vector<Strike>& strikes);
   /// Nothing is struck any more and nothing is started again; what was done stays as it is.
-  void end() { *active_ = false; }
-  /// How often each did something: who is down cannot be killed.
+  void end();
+  /// How often each did something: who is down cannot be killed, who says nothing loses nothing.
+  /// What shows it may come up to ten seconds after the strike.
   const std::map<Fault, uint64_t>& counts() const { return counts_; }
 
  private:
@@ -34,6 +37,8 @@ class Injector {
   };
 
   void strike(const Strike& strike);
+  void count_if_seen(uint64_t number);
+  bool is_drawn(Fault fault) const;
   // Each of these: false when nothing came of it, or not yet.
   bool befalls(Fault fault, SimBroker& broker, Dice& dice);
   bool kill(SimBroker& broker, Dice& dice);
@@ -49,6 +54,8 @@ class Injector {
   bool fill_disk(SimBroker& broker, Dice& dice);
   bool fail_disk(SimBroker& broker, Dice& dice);
   bool lose_power(SimBroker& broker, store::FakeDisk::Harm harm, Dice& dice);
+  store::FakeDisk::Harm draw_harm(Fault fault, Dice& dice) const;
+  bool set_clock(SimBroker& broker, int64_t offset_ms);
   bool cut(SimBroker& broker, bool one_way, Dice& dice);
   bool change_weather(Fault fault, Dice& dice);
 
@@ -70,7 +77,14 @@ class Injector {
   SimBroker& busy_leader();
   SimBroker& broker_on(const std::string& host);
 
+  struct Unseen {
+    Fault fault;
+    uint64_t before;  ///< what each strike of the kind adds to
+  };
   SimCluster& cluster_;
+  const std::vector<Fault> drawn_;
+  std::map<uint64_t, Unseen> unseen_;  ///< strikes, until what they did is looked for
+  uint64_t strikes_ = 0;
   std::shared_ptr<bool> active_ = std::make_shared<bool>(false);
   std::map<Fault, uint64_t> counts_;
   std::map<std::pair<Fault, std::string>, Time> until_;

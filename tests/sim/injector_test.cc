@@ -50,6 +50,7 @@ TEST(Injector, TheLongerOfTwoFaultsOfAKindIsNotEndedByTheOther) {
     for (uint64_t seed = 1; seed <= 6; ++seed) {
       Strike one{0, fault, seed}, other{300, fault, seed + 100};
       int64_t longer = std::max(Bench().end_ms({one}), Bench().end_ms({other}));
+      EXPECT_GT(longer, 0) << name_of(fault) << " " << seed;
       EXPECT_EQ(Bench().end_ms({one, other}), longer) << name_of(fault) << " " << seed;
     }
   }
@@ -93,6 +94,56 @@ TEST(Injector, ADiskErrorCountsOnceAStepFails) {
     bench.cluster.run_ms(20'000);
     auto counts = bench.injector.counts();
     EXPECT_EQ(counts[Fault::kDiskError], uses);
+  }
+}
+
+// Of 16 strikes in a cluster that writes all the time, into small files.
+uint64_t count_at_work(Fault fault, uint64_t seed) {
+  SimCluster::Options options;
+  options.config.store.journal_file_bytes = 64u << 10;
+  options.config.store.journal_max_bytes = 8 * options.config.store.journal_file_bytes;
+  options.config.store.segment_bytes = 8u << 10;
+  options.config.store.reserve_bytes = 1u << 20;
+  SimCluster cluster(seed, options);
+  SimClient& client = cluster.add_client({});
+  cluster.come_to_life();
+  cluster.create_topic("t", {3, 3});
+  Injector injector(cluster);
+  std::vector<Strike> strikes;
+  for (uint64_t i = 0; i < 16; ++i) {
+    auto at_ms = static_cast<int64_t>(i) * 2'000;
+    strikes.push_back({at_ms, fault, i});
+    if (fault == Fault::kVoterDies)
+      strikes.push_back({at_ms + 10, Fault::kKill, i});  // an election
+  }
+  injector.begin(strikes);
+  for (int i = 0; i < 640; ++i) {
+    for (int32_t p = 0; p < 3; ++p) client.produce({"t", p}, 3, 1'000);
+    cluster.run_ms(50);
+  }
+  injector.end();
+  auto counts = injector.counts();
+  return counts[fault];
+}
+
+TEST(Injector, EachKindDoesSomethingToAClusterThatIsAtWork) {
+  for (Fault fault : all_faults()) {
+    if (fault == Fault::kLostNames)
+      continue;  // few moments have any; a run of many seeds meets them
+    uint64_t count = 0;
+    for (uint64_t seed = 1; seed <= 8 && count == 0; ++seed) count = count_at_work(fault, seed);
+    EXPECT_GT(count, 0u) << name_of(fault);
+  }
+}
+
+TEST(Injector, WeatherThatMeetsNobodyIsNotCounted) {
+  for (Fault fault : {Fault::kLose, Fault::kDouble, Fault::kNarrow, Fault::kLatency, Fault::kCut,
+                      Fault::kDiskFull, Fault::kClock, Fault::kTornWrites, Fault::kLostNames}) {
+    Bench bench(false);
+    bench.injector.begin({{0, fault, 1}});
+    bench.cluster.run_ms(1);
+    bench.injector.end();
+    EXPECT_TRUE(bench.injector.counts().empty()) << name_of(fault);
   }
 }
 

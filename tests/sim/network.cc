@@ -208,10 +208,20 @@ bool Network::reset(const std::string& a, const std::string& b, bool late) {
     bool between = (c.from == a && to == b) || (c.from == b && to == a);
     if (!between || !c.up) continue;
     any = true;
-    if (late) c.late = c.epoch;
-    went_down(id, c, dice_.spread(options_.latency_us));
+    if (late && c.lanes[kToServer].queued_bytes == 0) {
+      c.breaks_late = c.epoch;
+    } else if (late) {
+      break_late(id, c);
+    } else {
+      went_down(id, c, dice_.spread(options_.latency_us));
+    }
   }
   return any;
+}
+
+void Network::break_late(uint64_t id, Connection& c) {
+  c.late = c.epoch;
+  went_down(id, c, dice_.spread(options_.latency_us));
 }
 
 // -------------------------------------------------------------------------------------- carrying
@@ -227,6 +237,14 @@ bool Network::transmit(uint64_t id, Connection& c, Direction direction, Message 
   if (is_full(c, direction, message)) return false;
   if (tap_) show(id, c, direction, message);
   carry(id, c, direction, std::move(message));
+  bool breaks = direction == kToServer && c.breaks_late == c.epoch;
+  if (breaks) {
+    schedule_.after_us(0, [this, id, epoch = c.epoch] {
+      auto found = connections_.find(id);
+      if (found == connections_.end() || !found->second.up || found->second.epoch != epoch) return;
+      break_late(id, found->second);
+    });
+  }
   return true;
 }
 
@@ -271,7 +289,10 @@ void Network::put_under_way(uint64_t id, Connection& c, Direction direction, Mes
 // Behind what is under way already.
 Time Network::arrival(const Lane& lane, uint64_t bytes) {
   int64_t way = dice_.spread(options_.latency_us);
-  if (weather_.extra_latency_us > 0) way += dice_.spread(weather_.extra_latency_us);
+  if (weather_.extra_latency_us > 0) {
+    way += dice_.spread(weather_.extra_latency_us);
+    ++figures_.delayed;
+  }
   auto at_rate = [&](Time sent, uint64_t bytes_per_ms) {
     auto busy = static_cast<int64_t>(bytes * 1000 / bytes_per_ms);
     return Time{std::max(sent.us + way, lane.last_arrival.us) + busy};
@@ -279,19 +300,17 @@ Time Network::arrival(const Lane& lane, uint64_t bytes) {
   Time usual = at_rate(schedule_.now(), options_.bytes_per_ms);
   if (weather_.bytes_per_ms == 0) return usual;
   Time at_end = std::max(usual, at_rate(weather_.narrow_until, options_.bytes_per_ms));
-  return std::min(at_rate(schedule_.now(), weather_.bytes_per_ms), at_end);
+  Time arrives = std::min(at_rate(schedule_.now(), weather_.bytes_per_ms), at_end);
+  if (arrives > usual) ++figures_.narrowed;
+  return arrives;
 }
 
 void Network::arrive(const Way& way, Message message) {
   auto found = connections_.find(way.connection);
-  if (found == connections_.end()) {
-    ++figures_.lost;
-    return;
-  }
+  if (found == connections_.end()) return;
   Connection& c = found->second;
   if (!c.up || c.epoch != way.epoch) {
-    if (c.late == way.epoch) return arrive_late(way, c.kind, std::move(message));
-    ++figures_.lost;
+    if (c.late == way.epoch) arrive_late(way, c.kind, std::move(message));
     return;
   }
   Lane& lane = c.lanes[way.direction];
@@ -301,15 +320,13 @@ void Network::arrive(const Way& way, Message message) {
   }
   if (lane.stuck.empty()) give_up_later(way.connection, way.epoch);
   lane.stuck.push_back(std::move(message));
+  ++figures_.held_up;
 }
 
 // The listening side had it in its buffers when the connection broke.
 void Network::arrive_late(const Way& way, ListenerKind kind, Message message) {
   Endpoint* server = endpoint(way.server);
-  if (way.direction != kToServer || !server) {
-    ++figures_.lost;
-    return;
-  }
+  if (way.direction != kToServer || !server) return;
   ++figures_.late;
   NetEvent event;
   event.listener = kind;
@@ -377,8 +394,9 @@ bool Network::replay(const std::string& from, const std::string& to) {
   for (auto& [id, c] : connections_) {
     if (!c.up || c.kind != ListenerKind::kPeer || c.from != from || host_of(c.to) != to) continue;
     Message old = kept->second[dice_.below(kept->second.size())];
+    if (is_full(c, kToServer, old)) return false;
     ++figures_.replayed;
-    if (!is_full(c, kToServer, old)) carry(id, c, kToServer, std::move(old));
+    carry(id, c, kToServer, std::move(old));
     return true;
   }
   return false;

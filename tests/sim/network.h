@@ -56,7 +56,8 @@ class Network {
   }
   /// Breaks the connections between two hosts. What is under way is lost, or, `late`, what is on
   /// its way to the listening side still arrives there, perhaps behind what a new connection
-  /// carries. False when there is none.
+  /// carries; where nothing is on its way, the connection breaks right behind the next message.
+  /// False when there is none.
   bool reset(const std::string& a, const std::string& b, bool late = false);
   /// The processes of this host vanish without a word: the others notice by silence.
   void silence(const std::string& host);
@@ -77,7 +78,11 @@ class Network {
   void set_tap(std::function<void(const Sighting&)> tap) { tap_ = std::move(tap); }
 
   struct Figures {
-    uint64_t delivered = 0, lost = 0, resets = 0, replayed = 0, doubled = 0, late = 0;
+    uint64_t delivered = 0, resets = 0;
+    uint64_t replayed = 0, lost = 0, doubled = 0;  ///< between peers
+    uint64_t delayed = 0, narrowed = 0;            ///< later than without the weather
+    uint64_t held_up = 0;                          ///< at a cut, for a while or for ever
+    uint64_t late = 0;                             ///< arrived behind the end of their connection
   };
   const Figures& figures() const { return figures_; }
 
@@ -98,9 +103,10 @@ class Network {
     LinkId client_link;
     std::string from, to;  ///< host and address
     bool up = false;
-    uint64_t epoch = 0;   ///< counts how often it came up: older deliveries are void
-    uint64_t server = 0;  ///< endpoint, while up
-    uint64_t late = 0;    ///< the epoch that ended by a reset which lets things arrive late
+    uint64_t epoch = 0;        ///< counts how often it came up: older deliveries are void
+    uint64_t server = 0;       ///< endpoint, while up
+    uint64_t late = 0;         ///< the epoch that ended by a reset which lets things arrive late
+    uint64_t breaks_late = 0;  ///< the epoch that ends so behind the next message to the server
     LinkId server_link;
     ListenerKind kind = ListenerKind::kClient;
     std::array<Lane, 2> lanes;
@@ -114,6 +120,7 @@ class Network {
   void drop_connections_of(uint64_t id, bool in_silence);
   void try_connect(uint64_t id);
   void came_up(uint64_t id, Connection& connection);
+  void break_late(uint64_t id, Connection& connection);
   void went_down(uint64_t id, Connection& connection, int64_t told_after_us);
   bool transmit(uint64_t id, Connection& connection, Direction direction, Message message);
   void show(uint64_t id, const Connection& connection, Direction direction, const Message& message);

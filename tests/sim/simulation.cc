@@ -75,6 +75,7 @@ class Life {
     schedule_look();
     workload_->run();
     injector_.end();
+    effects_ = count_effects(cluster_);
     *looking_ = false;
   }
 
@@ -99,6 +100,7 @@ class Life {
     }
     for (Fault fault : plan_.drawn) out.faults[fault] = 0;
     for (const auto& [fault, count] : injector_.counts()) out.faults[fault] = count;
+    out.effects = effects_;
     out.promises_checked = cluster_.figures().promises_checked;
     out.votes_checked = cluster_.figures().votes_checked;
     out.replicas_compared = cluster_.figures().replicas_compared;
@@ -123,7 +125,8 @@ class Life {
   const Plan plan_;
   Dice dice_;
   SimCluster cluster_;
-  Injector injector_{cluster_};
+  Injector injector_{cluster_, plan_.drawn};
+  EffectCounts effects_;
   std::optional<Workload> workload_;
   std::shared_ptr<bool> looking_ = std::make_shared<bool>(true);
 };

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "tests/sim/effects.h"
 #include "tests/sim/plan.h"
 
 namespace strandlog::sim {
@@ -28,7 +29,8 @@ struct Outcome {
   uint64_t records_read = 0;  ///< by the clients that lived through the faults
   uint64_t operations = 0;    ///< of clients: sends, reads from the start, questions
   uint64_t sent = 0, acked = 0, failed = 0;
-  std::map<Fault, uint64_t> faults;  ///< drawn kinds, with how often each came
+  std::map<Fault, uint64_t> faults;  ///< drawn kinds, with how often each did something
+  EffectCounts effects;              ///< what faults did
   int64_t virtual_ms = 0;
   uint64_t fingerprint = 0;  ///< of everything that clients saw and the number of events
 };

@@ -54,6 +54,11 @@ Error FakeDisk::stopped_error(const std::string& path) const {
           path + ": the disk stopped after " + std::to_string(operations_) + " operations"};
 }
 
+Error FakeDisk::no_space(const std::string& what) {
+  ++figures_.refused_for_space;
+  return {Code::kDiskFull, what + ": no space left of " + std::to_string(capacity_)};
+}
+
 uint64_t FakeDisk::bytes_at(const std::string& path) const {
   auto name = names_.find(path);
   bool is_file = name != names_.end() && name->second != kDirectory;
@@ -181,9 +186,7 @@ Result<uint64_t> FakeDisk::write_pieces(const Open& open, uint64_t position,
   }
   uint64_t end = position + total;
   if (end > file.now.size() && used_bytes() + (end - file.now.size()) > capacity_) {
-    return Error{Code::kDiskFull, "write of " + std::to_string(total) + " bytes to " +
-                                      at(open.path, position) + ": no space left of " +
-                                      std::to_string(capacity_)};
+    return no_space("write of " + std::to_string(total) + " bytes to " + at(open.path, position));
   }
   if (end > file.now.size()) grew(open, end - file.now.size());
   for (uint64_t done = 0; ByteView piece : pieces) {
@@ -249,8 +252,7 @@ Result<void> FakeDisk::allocate_in(const Open& open, uint64_t bytes) {
   }
   if (bytes <= file.now.size()) return {};
   if (used_bytes() + (bytes - file.now.size()) > capacity_) {
-    return Error{Code::kDiskFull, "allocate " + std::to_string(bytes) + " bytes for " + open.path +
-                                      ": no space left of " + std::to_string(capacity_)};
+    return no_space("allocate " + std::to_string(bytes) + " bytes for " + open.path);
   }
   grew(open, bytes - file.now.size());
   file.now.resize(bytes);

@@ -130,6 +130,11 @@ class FakeDisk : public Disk {
 
   struct Figures {
     uint64_t writes = 0, flushes = 0, reads = 0, bytes_written = 0;
+    uint64_t refused_for_space = 0;  ///< operations
+    // What losses of power did:
+    uint64_t files_undone = 0;  ///< where nothing tore: they lost what was not flushed
+    uint64_t torn_sectors = 0;  ///< garbage
+    uint64_t names_undone = 0;  ///< each on its own
   };
   const Figures& figures() const { return figures_; }
   size_t open_handles() const { return handles_.size(); }
@@ -198,7 +203,8 @@ class FakeDisk : public Disk {
   void forget_process();
   void crash_names(Dice& dice, Harm harm);
   void drop_orphans();
-  static void tear_file(File& file, Dice& dice);
+  void tear_file(File& file, Dice& dice);
+  Error no_space(const std::string& what);
 
   static constexpr uint64_t kDirectory = 1;  ///< the "file" of every directory's name
   uint64_t next_file_ = 2;

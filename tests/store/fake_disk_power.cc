@@ -30,6 +30,7 @@ void FakeDisk::crash_names(Dice& dice, Harm harm) {
   for (uint64_t i = 0; i < changes_.size(); ++i) {
     bool stays = harm.loses_names ? dice.below(2) == 1 : i < stay;
     if (stays) apply_name(changes_[i], durable_names_);
+    if (!stays && harm.loses_names) ++figures_.names_undone;
   }
   drop_orphans();
 }
@@ -65,6 +66,7 @@ void FakeDisk::tear_file(File& file, Dice& dice) {
     file.now.read(s * kSector, bytes);
     if (choice == 2) {
       for (uint8_t& b : bytes) b = static_cast<uint8_t>(dice.next());
+      ++figures_.torn_sectors;
     }
     file.durable.write(s * kSector, bytes);
   }
@@ -83,6 +85,8 @@ void FakeDisk::crash(uint64_t seed, Harm harm) {
       tear_file(file, dice);
     } else if (dice.percent(50)) {
       make_durable(file);
+    } else if (!file.dirty.empty()) {
+      ++figures_.files_undone;
     }
     file.now = file.durable;
     file.dirty.clear();

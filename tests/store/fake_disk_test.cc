@@ -145,6 +145,28 @@ TEST(FakeDisk, KeepsARenameAfterTheFlushOfTheNewParentOnly) {
   EXPECT_TRUE(lost);
 }
 
+TEST(FakeDisk, CountsWhatLossesOfPowerDid) {
+  FakeDisk::Figures plain, torn, nameless;
+  auto add = [](FakeDisk::Figures& sum, FakeDisk::Harm harm, uint64_t seed) {
+    FakeDisk disk;
+    create(disk, "journal/a", "written and not flushed");
+    disk.crash(seed, harm);
+    sum.files_undone += disk.figures().files_undone;
+    sum.torn_sectors += disk.figures().torn_sectors;
+    sum.names_undone += disk.figures().names_undone;
+  };
+  for (uint64_t seed = 0; seed < 40; ++seed) {
+    add(plain, {}, seed);
+    add(torn, {true, false}, seed);
+    add(nameless, {false, true}, seed);
+  }
+  EXPECT_GT(plain.files_undone, 0u);
+  EXPECT_EQ(plain.torn_sectors + plain.names_undone, 0u);
+  EXPECT_GT(torn.torn_sectors, 0u);
+  EXPECT_EQ(torn.files_undone + torn.names_undone, 0u);
+  EXPECT_GT(nameless.names_undone, 0u);
+}
+
 TEST(FakeDisk, IsTheSameForTheSameSeed) {
   FakeDisk disk;
   FileHandle file = disk.open("journal/a", OpenMode::kWriteDirect).value();

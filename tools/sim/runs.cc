@@ -63,11 +63,13 @@ Json told(uint64_t seed, const Outcome& outcome) {
           {"records_read", outcome.records_read},
           {"operations", outcome.operations},
           {"virtual_ms", outcome.virtual_ms},
-          {"faults", faults}};
+          {"faults", faults},
+          {"effects", outcome.effects}};
 }
 
 // What each must have looked at in a run of so many seeds; none of them needs luck for that.
 constexpr uint64_t kSeedsForAllLooks = 20;
+constexpr uint64_t kSeedsForAllFaults = 100;
 constexpr std::array kLooks = {"promises_checked",  "votes_checked",     "replicas_compared",
                                "entries_compared",  "deletions_checked", "followers_cut_off",
                                "catalogs_compared", "resources_checked", "admissions_checked",
@@ -263,6 +265,8 @@ class Runs {
     for (const auto& [name, value] : faults.items()) {
       faults_[name] += value.get<uint64_t>();
     }
+    const Json effects = line.value("effects", Json::object());
+    for (const auto& [name, value] : effects.items()) effects_[name] += value.get<uint64_t>();
     if (options_.json) {
       std::printf("%s\n", line.dump().c_str());
     } else {
@@ -302,6 +306,11 @@ class Runs {
                    look, seeds_);
       ++idle;
     }
+    if (seeds_ < kSeedsForAllFaults) return idle;
+    for (const std::string& nothing : without_effect(faults_, effects_)) {
+      std::fprintf(stderr, "%s over %" PRIu64 " seeds\n", nothing.c_str(), seeds_);
+      ++idle;
+    }
     return idle;
   }
 
@@ -315,6 +324,7 @@ class Runs {
       all["next_seed"] = next_;
       for (const auto& [name, value] : totals_) all[name] = value;
       all["faults"] = faults_;
+      all["effects"] = effects_;
       all["marks"] = marks_;
       std::printf("%s\n", all.dump().c_str());
       return;
@@ -341,6 +351,11 @@ class Runs {
         std::printf("  %-12s %" PRIu64 "\n", name_of(fault), found->second);
       }
     }
+    std::printf("what they did:");
+    for (const auto& [name, count] : effects_) {
+      std::printf(" %s=%" PRIu64, name.c_str(), count);
+    }
+    std::printf("\n");
     report_marks();
     report_what_is_left();
     std::printf("%.0f seeds a minute, %.0f virtual seconds a second and job\n", seeds_per_minute,
@@ -357,6 +372,7 @@ class Runs {
   std::set<uint64_t> ahead_;  ///< above next_, and ran
   int64_t virtual_ms_ = 0;
   std::map<std::string, uint64_t> totals_, faults_, marks_;
+  EffectCounts effects_;
 };
 
 }  // namespace
