@@ -50,16 +50,16 @@ void draw_knobs(Dice& dice, broker::BrokerConfig& config) {
   store.round_bytes = dice.pick<uint64_t>({1, 4u << 10, 64u << 10, 1u << 20});
   store.reserve_bytes = 1u << 20;
   config.replication_window_bytes = dice.pick<uint64_t>({1, 64u << 10, 8u << 20});
-  config.replication_append_bytes = dice.pick<uint64_t>({1, 1, 4u << 10, kWholeAppend});
-  // Entries that are read from a slow disk and answered one by one come slower than clients send.
-  if (config.replication_append_bytes < kWholeAppend) {
-    store.tail_cache_bytes = 4u << 20;
-    config.replication_window_bytes =
-        std::max<uint64_t>(config.replication_window_bytes, 64u << 10);
-  }
+  config.replication_append_bytes = dice.pick<uint64_t>({1, 4u << 10, kWholeAppend, kWholeAppend});
   config.uncommitted_bytes_group = dice.pick<uint64_t>({256u << 10, 32u << 20});
   config.max_pending_fetches = dice.pick<size_t>({2, 60, 20'000});
   config.max_deferred_bytes = dice.pick<size_t>({256u << 10, 128u << 20});
+}
+
+// One by one, each read from the disk or answered alone.
+bool come_slowly(const broker::BrokerConfig& config) {
+  return config.replication_append_bytes < kWholeAppend &&
+         (config.store.tail_cache_bytes < 4u << 20 || config.replication_window_bytes < 64u << 10);
 }
 
 void draw_strikes(Dice& dice, Plan& plan) {
@@ -135,7 +135,7 @@ Plan draw_plan(uint64_t seed) {
   plan.replication = static_cast<uint32_t>(
       std::min<size_t>(plan.brokers, dice.pick<size_t>({1, 2, 3, 3, 3, 3, 5})));
   plan.busy_ms = dice.pick<int64_t>({115'000, 115'000, 150'000});
-  plan.sends = dice.pick<uint64_t>({3'000, 3'000, 6'000, 20'000});
+  plan.sends = dice.pick<uint64_t>({6'000, 6'000, 8'000, 20'000});
   plan.record_bytes = dice.pick<size_t>({10, 100, 1'000, 5'000});
   plan.topics_come_and_go = dice.percent(50);
   if (!dice.percent(10)) {
@@ -144,11 +144,16 @@ Plan draw_plan(uint64_t seed) {
     }
   }
   draw_knobs(dice, plan.config);
-  if (plan.config.replication_append_bytes < kWholeAppend) plan.record_bytes /= 5;
   // Long records in short segments would be nothing but opening files.
   if (plan.config.store.segment_bytes < 64u << 10) {
     plan.record_bytes /= 5;
-    plan.sends = std::min<uint64_t>(plan.sends, 3'000);
+    plan.sends = std::min<uint64_t>(plan.sends, 6'000);
+  }
+  // Clients that send no more than can be caught up ask the more.
+  if (come_slowly(plan.config)) {
+    plan.sends = 2'500;
+    plan.most_burst = 1;
+    plan.asking_percent = 100;
   }
   draw_strikes(dice, plan);
   return plan;

@@ -53,7 +53,9 @@ struct Plan {
   uint32_t partitions = 1;  ///< of the topic that stays
   uint32_t replication = 3;
   int64_t busy_ms = 110'000;
-  uint64_t sends = 5'000;  ///< about, by all clients
+  uint64_t sends = 5'000;        ///< about, by all clients
+  uint64_t most_burst = 4;       ///< sends of a client at once
+  uint64_t asking_percent = 40;  ///< of bursts, behind which the client asks for an end
   size_t record_bytes = 100;
   bool topics_come_and_go = false;
   std::vector<Fault> drawn;

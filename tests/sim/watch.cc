@@ -97,6 +97,10 @@ void Watch::saw_request(const Sighting& sighting) {
   if (produces && !look_) return;  // who asks for ends sends no records
   auto request = wire::decode_request(sighting.message.control);
   if (!request.ok()) return;
+  bool is_routine = std::holds_alternative<wire::MetadataRequest>(request->body) ||
+                    std::holds_alternative<wire::FetchRequest>(request->body) ||
+                    std::holds_alternative<wire::ProduceRequest>(request->body);
+  if (!is_routine) ++questions_;
   told_.saw_request(sighting, *request);
   if (!look_) return;
   const auto* produce = std::get_if<wire::ProduceRequest>(&request->body);

@@ -62,6 +62,8 @@ class Watch {
   const Registry& registry() const { return registry_; }
   /// In bytes, of all that brokers were sent.
   uint64_t longest_message() const { return longest_message_; }
+  /// What clients asked, leaving out records, polls and who leads what.
+  uint64_t questions() const { return questions_; }
   uint64_t votes() const { return votes_.size(); }
   uint64_t leaderships() const { return leaders_.size(); }
   /// In how many terms each group was led.
@@ -93,6 +95,7 @@ class Watch {
   Told told_;
   Registry registry_;
   uint64_t longest_message_ = 0;
+  uint64_t questions_ = 0;
   std::vector<std::string> violations_;
 };
 

@@ -113,6 +113,21 @@ struct Conversation {
   }
 };
 
+TEST(Watch, CountsQuestionsButNoRoutine) {
+  Watch watch;
+  auto ask = [&](wire::RequestBody body) {
+    wire::Request request;
+    request.body = std::move(body);
+    watch.saw({7, ListenerKind::kClient, true, kHost, Message{wire::encode(request), {}}});
+  };
+  ask(wire::MetadataRequest{});
+  ask(wire::FetchRequest{});
+  ask(wire::ProduceRequest{});
+  EXPECT_EQ(watch.questions(), 0u);
+  ask(wire::ListOffsetsRequest{});
+  EXPECT_EQ(watch.questions(), 1u);
+}
+
 TEST(Watch, SamplesThePromiseOfOneAnswer) {
   Conversation talk;
   talk.answer(1, 10);  // of a request it did not see

@@ -7,7 +7,6 @@ namespace strandlog::sim {
 namespace {
 
 constexpr uint64_t kMostOpenSends = 200;
-constexpr uint64_t kMostBurst = 4;
 constexpr size_t kMostTopics = 4;  // beside the one that stays
 
 client::ProducerConfig draw_producer(Dice& dice) {
@@ -30,7 +29,7 @@ Workload::Workload(SimCluster& cluster, const Plan& plan)
     Dice& dice = client_dice_.emplace_back(plan.seed * 131 + i);
     cluster.add_client(draw_producer(dice));
   }
-  uint64_t bursts = plan.sends * 2 / (1 + kMostBurst) / plan.clients + 1;
+  uint64_t bursts = plan.sends * 2 / (1 + plan.most_burst) / plan.clients + 1;
   pause_us_ = plan.busy_ms * 1000 / static_cast<int64_t>(bursts);
 }
 
@@ -60,21 +59,18 @@ void Workload::schedule(size_t client) {
 void Workload::act(size_t client) {
   Dice& dice = client_dice_[client];
   SimClient& one = *cluster_.clients()[client];
-  uint64_t burst = 1 + dice.below(kMostBurst);
+  uint64_t burst = 1 + dice.below(plan_.most_burst);
   for (uint64_t i = 0; i < burst && one.open_sends() < kMostOpenSends; ++i) {
     Place where = any_place(dice);
     uint32_t partitions = cluster_.topics().at(where.topic).partitions;
-    if (one.produce(where, partitions, dice.below(plan_.record_bytes + 1))) ++operations_;
+    one.produce(where, partitions, dice.below(plan_.record_bytes + 1));
   }
-  if (dice.percent(40)) {
+  // Who has to wait with records asks.
+  if (one.open_sends() >= kMostOpenSends || dice.percent(plan_.asking_percent)) {
     const SimBroker& asked = cluster_.broker(1 + dice.below(cluster_.broker_count()));
     one.ask_end(any_place(dice), asked.config().listen);
-    ++operations_;
   }
-  if (dice.percent(1)) {
-    one.consume(all_places());
-    ++operations_;
-  }
+  if (dice.percent(1)) one.consume(all_places());
 }
 
 void Workload::run() {
@@ -93,7 +89,6 @@ void Workload::run() {
 
 // An administrator waits for each answer; what fails under faults may have happened all the same.
 void Workload::administrate(Dice& dice) {
-  ++operations_;
   auto& topics = cluster_.topics();
   uint64_t choice = dice.below(10);
   if (choice < 4) return create("side-" + std::to_string(dice.below(2 * kMostTopics)), dice);

@@ -18,7 +18,6 @@ class Workload {
   Workload(SimCluster& cluster, const Plan& plan);
   /// Runs the world for the plan's time, with clients and an administrator at work in it.
   void run();
-  uint64_t operations() const { return operations_; }
 
  private:
   void schedule(size_t client);
@@ -34,7 +33,6 @@ class Workload {
   Dice dice_;
   std::vector<Dice> client_dice_;
   int64_t pause_us_ = 0;  ///< between two bursts of a client
-  uint64_t operations_ = 0;
   std::shared_ptr<bool> active_ = std::make_shared<bool>(false);
 };
 
