@@ -53,7 +53,7 @@ marks: build-mutants
 
 mutants: build-mutants
 	build-mutants/sim_test --gtest_filter='Damage.*:Identity.*'
-	build-mutants/strandlog-sim mutants --jobs $$(nproc) --seeds 1..500
+	build-mutants/strandlog-sim mutants --jobs $$(nproc) --seeds 1..5000
 
 clean:
 	rm -rf build build-dev build-tsan build-fuzz build-mutants

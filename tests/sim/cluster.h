@@ -90,7 +90,8 @@ class SimCluster {
   /// I24: in a healed cluster a broker is cut off for a while, in both directions or one, and comes
   /// back: whom it followed leads on, in the same term.
   void cut_off_a_follower(Dice dice);
-  /// Reads all topics that were not deleted, from start to end, into history().final.
+  /// Reads all topics that were not deleted, from start to end, into history().final; not when that
+  /// breaks a promise.
   void read_everything();
   /// I24: what was asked to be deleted is nowhere in the end; or it is there as if nobody had
   /// asked.
@@ -102,7 +103,8 @@ class SimCluster {
   void look_at_brokers();
   /// I16, I24: all brokers end up with all of the catalog.
   void compare_catalogs();
-  /// Everything that the history and the wire tell against the product.
+  /// Everything that the history, where it was read to its end, and the wire tell against the
+  /// product.
   void judge();
 
   void violated(const std::string& what);
@@ -155,7 +157,7 @@ class SimCluster {
   void expect_whole(const Logs& logs, const SimBroker& broker,
                     const store::InspectedReplica& replica);
   Place in_history(const Place& where) const;
-  void read_to_ends(const std::vector<Place>& places);
+  bool read_to_ends(const std::vector<Place>& places);
 
   Dice dice_;
   Schedule schedule_;
@@ -172,6 +174,7 @@ class SimCluster {
   std::vector<std::string> violations_;
   Figures figures_;
   std::function<void(SimBroker&)> supervisor_;
+  bool was_read_ = false;  ///< whole, in the end
   bool trace_ = false;
 };
 

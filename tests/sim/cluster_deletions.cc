@@ -36,6 +36,7 @@ const SimTopic* SimCluster::topic_of(const TopicId& id) const {
 
 std::optional<std::string> SimCluster::holder_of_deleted() const {
   for (const auto& broker : brokers_) {
+    if (!broker->is_up()) continue;
     for (const auto& [uid, replica] : broker->store().replicas()) {
       if (replica.life == store::Life::kDead) continue;
       auto found = gone_.find(replica.spec.topic.text());

@@ -72,6 +72,7 @@ bool SimCluster::is_watched(const store::ReplicaSpec& replica, store::Life life)
 bool SimCluster::all_replicas_equal() const {
   std::map<GroupId, std::pair<const SimTopic*, std::multiset<Index>>> ends;
   for (const auto& broker : brokers_) {
+    if (!broker->is_up()) return false;
     for (const auto& [uid, replica] : broker->store().replicas()) {
       if (!is_watched(replica.spec, replica.life)) continue;
       auto& [topic, durable] = ends[replica.spec.group];

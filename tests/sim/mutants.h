@@ -12,7 +12,7 @@ struct MutantRow {
   Mutant mutant;
   const char* number;  ///< in the list it comes from
   const char* what;
-  /// Beginnings of what finds it; a process that ends by itself (a CHECK) counts as "CHECK". None:
+  /// Beginnings of what finds it; a process that a CHECK ends counts as "CHECK file:line". None:
   /// `test` does.
   std::vector<std::string> found_by;
   const char* test = "";

@@ -27,9 +27,12 @@ std::string knobs_of(const broker::BrokerConfig& config) {
 
 class Life {
  public:
-  Life(const Plan& plan, bool trace)
-      : plan_(plan), dice_(plan.seed + 1), cluster_(dice_.next(), options_of(plan)) {
-    cluster_.set_trace(trace);
+  Life(const Plan& plan, SimulateOptions options)
+      : plan_(plan),
+        options_(options),
+        dice_(plan.seed + 1),
+        cluster_(dice_.next(), options_of(plan)) {
+    cluster_.set_trace(options.trace);
   }
 
   Outcome run() {
@@ -37,13 +40,13 @@ class Life {
     if (is_well()) use_and_abuse();
     if (is_well() && plan_.drawn.empty()) cluster_.expect_undisturbed(Workload::kTopic);
     if (is_well()) cluster_.go_on_with_a_core(dice_.fork());
-    if (is_well()) cluster_.heal();
+    if (goes_on()) cluster_.heal();
     if (is_well()) cluster_.expect_clients_go_on(Workload::kTopic);
     if (is_well()) cluster_.cut_off_a_follower(dice_.fork());
-    if (is_well()) cluster_.settle_deletions();
-    if (is_well()) cluster_.read_everything();
-    if (is_well()) cluster_.compare_replicas();
-    if (is_well()) cluster_.compare_catalogs();
+    if (goes_on()) cluster_.settle_deletions();
+    if (goes_on()) cluster_.read_everything();
+    if (goes_on() && all_are_up()) cluster_.compare_replicas();
+    if (goes_on() && all_are_up()) cluster_.compare_catalogs();
     cluster_.judge();
     return outcome();
   }
@@ -58,6 +61,12 @@ class Life {
     return options;
   }
   bool is_well() const { return cluster_.violations().empty(); }
+  bool all_are_up() {
+    const auto& brokers = cluster_.brokers();
+    return std::all_of(brokers.begin(), brokers.end(), [](auto& one) { return one->is_up(); });
+  }
+  // Whoever did not come to life has nothing to be judged.
+  bool goes_on() const { return is_well() || (options_.judges_all && workload_); }
 
   void come_to_life() {
     cluster_.come_to_life();
@@ -129,6 +138,7 @@ class Life {
   }
 
   const Plan plan_;
+  const SimulateOptions options_;
   Dice dice_;
   SimCluster cluster_;
   Injector injector_{cluster_, plan_.drawn};
@@ -139,6 +149,6 @@ class Life {
 
 }  // namespace
 
-Outcome simulate(const Plan& plan, bool trace) { return Life(plan, trace).run(); }
+Outcome simulate(const Plan& plan, SimulateOptions options) { return Life(plan, options).run(); }
 
 }  // namespace strandlog::sim

@@ -35,8 +35,11 @@ struct Outcome {
   uint64_t fingerprint = 0;  ///< of everything that clients saw and the number of events
 };
 
-/// The same plan gives the same outcome, on every machine. With `trace`, one line for each thing
-/// done to the cluster on stderr.
-Outcome simulate(const Plan& plan, bool trace = false);
+struct SimulateOptions {
+  bool trace = false;       ///< one line for each thing done to the cluster, on stderr
+  bool judges_all = false;  ///< goes on to the end, and judges all, though something is broken
+};
+/// The same plan gives the same outcome, on every machine.
+Outcome simulate(const Plan& plan, SimulateOptions options = {});
 
 }  // namespace strandlog::sim

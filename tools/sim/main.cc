@@ -70,7 +70,7 @@ std::optional<uint64_t> number(const std::string& text) {
 
 int replay(const Plan& plan) {
   set_log_level(LogLevel::kInfo);
-  Outcome outcome = simulate(plan, true);
+  Outcome outcome = simulate(plan, {.trace = true});
   for (const std::string& violation : outcome.violations) {
     std::printf("seed %" PRIu64 ": %s\n", plan.seed, violation.c_str());
   }

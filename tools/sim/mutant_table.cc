@@ -10,9 +10,14 @@
 namespace strandlog::sim {
 namespace {
 
-bool is_found_as_it_must(const MutantRow& row, const Finding& finding) {
-  return std::any_of(row.found_by.begin(), row.found_by.end(),
-                     [&](const std::string& by) { return finding.violation.starts_with(by); });
+// The violation by which it is found as it must be.
+std::optional<std::string> expected_in(const MutantRow& row, const Finding& finding) {
+  for (const std::string& by : row.found_by) {
+    for (const std::string& violation : finding.violations) {
+      if (violation.starts_with(by)) return violation;
+    }
+  }
+  return std::nullopt;
 }
 
 bool breaks_without_mutant(RunOptions options, uint64_t seed) {
@@ -21,41 +26,47 @@ bool breaks_without_mutant(RunOptions options, uint64_t seed) {
   return find_one(options).has_value();
 }
 
-bool kill(const MutantRow& row, RunOptions options) {
+// The seed that finds it.
+std::optional<uint64_t> kill(const MutantRow& row, RunOptions options) {
   options.mutant = row.mutant;
   std::string others;
   for (;;) {
     std::optional<Finding> found = find_one(options);
     if (!found) break;
-    bool expected = is_found_as_it_must(row, *found);
+    auto expected = expected_in(row, *found);
     if (expected && !breaks_without_mutant(options, found->seed)) {
       std::printf("%-4s %-48s killed at seed %" PRIu64 ": %s%s\n", row.number, row.what,
-                  found->seed, found->violation.c_str(), others.c_str());
-      return true;
+                  found->seed, expected->c_str(), others.c_str());
+      return found->seed;
     }
     if (others.empty()) {
-      others = " (seed " + std::to_string(found->seed) + ": " + found->violation + ")";
+      others = " (seed " + std::to_string(found->seed) + ": " + found->violations.front() + ")";
     }
     options.first = found->seed + 1;
     if (options.first > options.last) break;
   }
   std::printf("%-4s %-48s SURVIVED%s\n", row.number, row.what, others.c_str());
-  return false;
+  return std::nullopt;
 }
 
 }  // namespace
 
 bool run_mutants(const RunOptions& options, const std::string& only) {
   bool all = true;
+  std::vector<uint64_t> seeds;
   for (const MutantRow& row : all_mutants()) {
     if (!only.empty() && only != row.number) continue;
     if (row.found_by.empty()) {
       std::printf("%-4s %-48s by a test: %s\n", row.number, row.what, row.test);
       continue;
     }
-    all &= kill(row, options);
+    auto seed = kill(row, options);
+    all &= seed.has_value();
+    if (seed) seeds.push_back(*seed);
     std::fflush(stdout);
   }
+  std::sort(seeds.begin(), seeds.end());
+  if (!seeds.empty()) std::printf("median of the seeds: %" PRIu64 "\n", seeds[seeds.size() / 2]);
   return all;
 }
 

@@ -2,9 +2,11 @@
 #include "tools/sim/runs.h"
 
 #include <poll.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <cinttypes>
@@ -19,6 +21,7 @@
 
 #include "base/check.h"
 #include "base/mark.h"
+#include "tests/sim/aborts.h"
 #include "tests/sim/simulation.h"
 
 namespace strandlog::sim {
@@ -112,6 +115,14 @@ std::optional<std::string> differs_again(uint64_t seed, const Cuts& cuts, uint64
   return "DETERMINISM: once more, with other memory, it went another way";
 }
 
+std::string contents(int file) {
+  off_t bytes = lseek(file, 0, SEEK_END);
+  std::string out(static_cast<size_t>(std::max<off_t>(bytes, 0)), ' ');
+  ssize_t got = pread(file, out.data(), out.size(), 0);
+  out.resize(static_cast<size_t>(std::max<ssize_t>(got, 0)));
+  return out;
+}
+
 class Runs {
  public:
   explicit Runs(const RunOptions& options)
@@ -120,11 +131,9 @@ class Runs {
   std::optional<Finding> find_one() {
     quiet_ = true;
     for (unsigned k = 0; k < options_.jobs; ++k) begin(options_.first + k);
-    while (!workers_.empty() && !finding_) listen();
-    for (const auto& [fd, worker] : workers_) {
-      kill(worker.pid, SIGKILL);
-      waitpid(worker.pid, nullptr, 0);
-      close(fd);
+    while (!workers_.empty()) {
+      listen();
+      end_what_is_above_the_finding();
     }
     return finding_;
   }
@@ -142,6 +151,7 @@ class Runs {
     uint64_t seed = 0;  ///< under way
     SteadyTime since;
     bool ended = false;
+    int words = -1;  ///< what it says on stderr, of this seed alone
     std::string unread;
   };
 
@@ -154,19 +164,22 @@ class Runs {
     if (seed > options_.last) return;
     int ends[2];
     CHECK(pipe(ends) == 0);
+    int words = memfd_create("stderr", 0);
+    CHECK(words >= 0);
     pid_t pid = fork();
     CHECK(pid >= 0);
     if (pid == 0) {
       close(ends[0]);
-      // Failing disks fill the log; replay shows it.
-      if (std::freopen("/dev/null", "w", stderr) == nullptr) _exit(1);
+      if (dup2(words, STDERR_FILENO) < 0) _exit(1);
 #ifdef STRANDLOG_MUTANTS
       active_mutant = options_.mutant;
 #endif
       for (; seed <= options_.last && !is_late(); seed += options_.jobs) {
+        // Failing disks fill the log; replay shows it.
+        if (ftruncate(words, 0) != 0 || lseek(words, 0, SEEK_SET) != 0) _exit(1);
         say(ends[1], {{"begin", seed}});
         const Plan plan = cut_down(draw_plan(seed), options_.cuts);
-        Outcome outcome = simulate(plan);
+        Outcome outcome = simulate(plan, {.judges_all = options_.mutant != Mutant::kNone});
         if (seed % kSeedsPerRepetition == 0 && options_.mutant == Mutant::kNone) {
           auto differs = differs_again(seed, options_.cuts, outcome.fingerprint);
           if (differs) outcome.violations.push_back(*differs);
@@ -182,7 +195,23 @@ class Runs {
       _exit(0);
     }
     close(ends[1]);
-    workers_[ends[0]] = {pid, seed, std::chrono::steady_clock::now(), false, {}};
+    workers_[ends[0]] = {pid, seed, std::chrono::steady_clock::now(), false, words, {}};
+  }
+
+  // What is below may still break one, and is lower.
+  void end_what_is_above_the_finding() {
+    for (auto it = workers_.begin(); finding_ && it != workers_.end();) {
+      const Worker& worker = it->second;
+      if (worker.seed < finding_->seed) {
+        ++it;
+        continue;
+      }
+      kill(worker.pid, SIGKILL);
+      waitpid(worker.pid, nullptr, 0);
+      close(it->first);
+      close(worker.words);
+      it = workers_.erase(it);
+    }
   }
 
   void listen() {
@@ -232,14 +261,15 @@ class Runs {
     close(fd);
     int status = 0;
     waitpid(worker.pid, &status, 0);
+    std::string said = contents(worker.words);
+    close(worker.words);
     if (worker.ended) return;
-    // A CHECK aborts.
-    bool check = WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT;
+    bool aborted = WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT;
     std::string how = WIFSIGNALED(status) ? "signal " + std::to_string(WTERMSIG(status))
                                           : "exit " + std::to_string(WEXITSTATUS(status));
-    std::string what = check ? "CHECK: its process was aborted" : "its process ended: " + how;
+    std::string what = aborted ? why_aborted(said) : "its process ended: " + how;
     count({{"seed", worker.seed}, {"violations", {what}}});
-    if (!finding_) begin(worker.seed + options_.jobs);
+    begin(worker.seed + options_.jobs);
   }
 
   // With several jobs the seeds that ran are no range; what can be left out next time is one.
@@ -254,7 +284,9 @@ class Runs {
     const Json& violations = line["violations"];
     bad_ += violations.empty() ? 0 : 1;
     if (quiet_) {
-      if (!violations.empty()) finding_ = {line["seed"], violations[0]};
+      uint64_t seed = line["seed"];
+      bool is_lowest = !violations.empty() && (!finding_ || seed < finding_->seed);
+      if (is_lowest) finding_ = {seed, violations.get<std::vector<std::string>>()};
       return;
     }
     for (const auto& [name, value] : line.items()) {

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/mutant.h"
 #include "tests/sim/plan.h"
@@ -21,9 +22,10 @@ struct RunOptions {
 
 struct Finding {
   uint64_t seed = 0;
-  std::string violation;
+  std::vector<std::string> violations;  ///< at least one, the first of them first
 };
-/// Runs seeds, quietly, until one breaks a promise; none: all of them keep theirs.
+/// Runs seeds, quietly, until one breaks a promise: the lowest that does, with any number of jobs.
+/// None: all of them keep theirs. With a mutant each runs to its end and is judged whole.
 std::optional<Finding> find_one(const RunOptions& options);
 
 /// False when a seed broke a promise, ended its process or did not end within five minutes; the

@@ -23,8 +23,8 @@ class Shrinking {
   bool run() {
     auto found = attempt({});
     if (!found) return false;
-    kind_ = kind_of(found->violation);
-    std::printf("seed %" PRIu64 ": %s\n", seed_, found->violation.c_str());
+    kind_ = kind_of(found->violations.front());
+    std::printf("seed %" PRIu64 ": %s\n", seed_, found->violations.front().c_str());
     auto& strikes = cuts_.strikes.emplace(draw_plan(seed_).strikes.size());
     std::iota(strikes.begin(), strikes.end(), size_t{0});
     keep_if([](Cuts& cuts) { cuts.topics_come_and_go = false; });
@@ -56,7 +56,7 @@ class Shrinking {
     Cuts smaller = cuts_;
     change(smaller);
     auto found = attempt(smaller);
-    if (!found || kind_of(found->violation) != kind_) return false;
+    if (!found || kind_of(found->violations.front()) != kind_) return false;
     cuts_ = std::move(smaller);
     std::printf("%4d: %s\n", attempts_, to_text(cuts_).c_str());
     std::fflush(stdout);
