@@ -193,8 +193,8 @@ void CatalogKeeper::handle(const ReplyTo& to, const wire::DeleteTopicRequest& re
   if (auto named = check_topic_name(request.name); !named.ok()) {
     return context_.fail(to, named.error().code, named.error().text);
   }
+  // What is known here under this name may be gone, and another topic have it.
   Time deadline = context_.now.plus_ms(deadline_ms);
-  if (context_.catalog.topic_named(request.name)) return remove(to, request.name, deadline);
   when_current(to, deadline_ms,
                [this, to, name = request.name, deadline] { remove(to, name, deadline); });
 }

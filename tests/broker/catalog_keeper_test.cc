@@ -53,6 +53,15 @@ TEST_F(CatalogKeeperTest, DoesNotDenyATopicToWhoDeletesItWhenItLeadsNoMore) {
   EXPECT_EQ(failure(), Code::kNoLeader);
 }
 
+// Another leader may have deleted that topic and made one of its name since.
+TEST_F(CatalogKeeperTest, DeletesNoTopicBeforeItKnowsWhatWasCommitted) {
+  Index last = replica().group->last();
+
+  keeper_.handle(client(1), wire::DeleteTopicRequest{"t"}, 1000);
+
+  EXPECT_EQ(replica().group->last(), last);
+}
+
 TEST_F(CatalogKeeperTest, LetsNoNameWaitThatNoTopicCanHave) {
   keeper_.handle(client(1), wire::DeleteTopicRequest{std::string(4u << 20, 'x')}, 1000);
 
