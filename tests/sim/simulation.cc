@@ -99,11 +99,6 @@ class Life {
     });
   }
 
-  static bool has_left(const Sent& sent) {
-    bool never = sent.outcome == Sent::Outcome::kFailed && sent.written == client::Written::kNo;
-    return sent.outcome != Sent::Outcome::kOpen && !never;
-  }
-
   Outcome outcome() {
     Outcome out;
     out.violations = cluster_.violations();
@@ -111,7 +106,6 @@ class Life {
       ++out.sent;
       if (sent.outcome == Sent::Outcome::kAcked) ++out.acked;
       if (sent.outcome == Sent::Outcome::kFailed) ++out.failed;
-      if (has_left(sent)) ++out.operations;
     }
     for (Fault fault : plan_.drawn) out.faults[fault] = 0;
     for (const auto& [fault, count] : injector_.counts()) out.faults[fault] = count;
@@ -131,7 +125,7 @@ class Life {
     out.votes_seen = cluster_.watch().votes();
     out.ends_seen = cluster_.history().ends.size();
     for (const auto& client : cluster_.clients()) out.records_read += client->records_read();
-    out.operations += cluster_.watch().questions();
+    out.operations = operations_of(cluster_);
     out.virtual_ms = cluster_.schedule().now().us / 1000;
     out.fingerprint = cluster_.fingerprint();
     return out;

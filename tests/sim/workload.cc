@@ -73,6 +73,16 @@ void Workload::act(size_t client) {
   if (dice.percent(1)) one.consume(all_places());
 }
 
+uint64_t operations_of(SimCluster& cluster) {
+  auto has_left = [](const Sent& sent) {
+    bool never = sent.outcome == Sent::Outcome::kFailed && sent.written == client::Written::kNo;
+    return sent.outcome != Sent::Outcome::kOpen && !never;
+  };
+  const std::deque<Sent>& sent = cluster.history().sent;
+  auto records = std::count_if(sent.begin(), sent.end(), has_left);
+  return static_cast<uint64_t>(records) + cluster.watch().questions();
+}
+
 void Workload::run() {
   *active_ = true;
   for (size_t i = 0; i < client_dice_.size(); ++i) {
@@ -80,7 +90,13 @@ void Workload::run() {
     schedule(i);
   }
   Time end = cluster_.schedule().now().plus_ms(plan_.busy_ms);
-  while (cluster_.schedule().now() < end && cluster_.violations().empty()) {
+  // Where faults let little through it takes longer.
+  Time latest = end.plus_ms(plan_.busy_ms);
+  auto goes_on = [&] {
+    Time now = cluster_.schedule().now();
+    return now < end || (now < latest && operations_of(cluster_) < kFewestOperations);
+  };
+  while (cluster_.violations().empty() && goes_on()) {
     cluster_.run_ms(dice_.between(100, 6'000));
     if (plan_.topics_come_and_go) administrate(dice_);
   }

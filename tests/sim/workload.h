@@ -9,6 +9,12 @@
 
 namespace strandlog::sim {
 
+/// A seed in which clients did less says little.
+constexpr uint64_t kFewestOperations = 2000;
+
+/// What left the clients so far: records, and questions but polls. Linear in the history.
+uint64_t operations_of(SimCluster& cluster);
+
 /// Makes the plan's clients. Each draws from dice of its own. One thread; lives as long as the
 /// cluster.
 class Workload {
@@ -16,7 +22,8 @@ class Workload {
   static constexpr const char* kTopic = "t";  ///< is there all the time
 
   Workload(SimCluster& cluster, const Plan& plan);
-  /// Runs the world for the plan's time, with clients and an administrator at work in it.
+  /// Runs the world for the plan's time, with clients and an administrator at work in it; up to
+  /// twice as long until they did kFewestOperations.
   void run();
 
  private:

@@ -23,6 +23,7 @@
 #include "base/mark.h"
 #include "tests/sim/aborts.h"
 #include "tests/sim/simulation.h"
+#include "tests/sim/workload.h"
 
 namespace strandlog::sim {
 namespace {
@@ -81,7 +82,7 @@ constexpr std::array kLooks = {"promises_checked",  "votes_checked",     "replic
 constexpr uint64_t kSeedsForRareLooks = 100;
 constexpr const char* kRareLook = "undisturbed";
 // Few acknowledgements are enough: brokers may be struck each second.
-constexpr uint64_t kFewestOperations = 2000, kFewestAcked = 100, kFewestStrikes = 5;
+constexpr uint64_t kFewestAcked = 100, kFewestStrikes = 5;
 
 // A cluster that did nothing broke nothing.
 std::optional<std::string> did_too_little(const Plan& plan, const Outcome& outcome) {
