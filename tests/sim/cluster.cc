@@ -204,7 +204,7 @@ void SimCluster::read_everything() {
   };
   for (size_t before = SIZE_MAX; before != count();) {
     before = count();
-    if (!read_to_ends(places)) return;
+    if (!read_to_ends(places)) return expect_on_disks(places);
     run_ms(kStillMs);
   }
   for (const Place& where : places) {

@@ -91,7 +91,7 @@ class SimCluster {
   /// back: whom it followed leads on, in the same term.
   void cut_off_a_follower(Dice dice);
   /// Reads all topics that were not deleted, from start to end, into history().final; not when that
-  /// breaks a promise.
+  /// breaks a promise. I1 is looked for on the disks then.
   void read_everything();
   /// I24: what was asked to be deleted is nowhere in the end; or it is there as if nobody had
   /// asked.
@@ -158,6 +158,9 @@ class SimCluster {
                     const store::InspectedReplica& replica);
   Place in_history(const Place& where) const;
   bool read_to_ends(const std::vector<Place>& places);
+  /// By place, as on the disk of at least one broker.
+  std::map<Place, std::set<int64_t>> offsets_on_disks();
+  void expect_on_disks(const std::vector<Place>& places);
 
   Dice dice_;
   Schedule schedule_;

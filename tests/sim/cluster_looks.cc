@@ -123,6 +123,44 @@ void SimCluster::compare_replicas() {
   for (const std::string& broken : logs.violations()) violated(broken);
 }
 
+std::map<Place, std::set<int64_t>> SimCluster::offsets_on_disks() {
+  std::map<Place, std::set<int64_t>> out;
+  for (const auto& broker : brokers_) {
+    store::FakeDisk image = broker->disk();
+    image.end_process(0);
+    auto seen = store::inspect(image, broker->store_id(), [&](const auto& one) {
+      const EntryHeader& header = one.entry.header;
+      const SimTopic* topic = topic_of(one.replica.topic);
+      if (!topic || header.kind != EntryKind::kData) return;
+      auto& held =
+          out[{history_.incarnations.of(topic->id), static_cast<int32_t>(one.replica.partition)}];
+      for (Offset at = header.base_offset; at < header.next_offset(); ++at.value) {
+        held.insert(at.value);
+      }
+    });
+    if (!seen.ok()) violated(broker->host() + " cannot be inspected: " + seen.error().text);
+  }
+  return out;
+}
+
+// What cannot be read is lost, or out of reach, which is not the same.
+void SimCluster::expect_on_disks(const std::vector<Place>& places) {
+  auto held = offsets_on_disks();
+  std::map<Place, std::vector<const Sent*>> lost;
+  for (const Sent& sent : history_.sent) {
+    bool promised = sent.outcome == Sent::Outcome::kAcked && sent.acks == client::Acks::kAll;
+    if (promised && !held[sent.where].contains(sent.offset)) lost[sent.where].push_back(&sent);
+  }
+  for (const Place& name : places) {
+    const auto& records = lost[in_history(name)];
+    if (records.empty()) continue;
+    violated("I1: \"" + records.front()->value + "\" was acknowledged at offset " +
+             std::to_string(records.front()->offset) + " of " + name.topic + "/" +
+             std::to_string(name.partition) + " and is on no disk, nor are " +
+             std::to_string(records.size() - 1) + " others");
+  }
+}
+
 void SimCluster::look_at_brokers() {
   for (const auto& broker : brokers_) {
     if (!broker->is_up()) continue;
