@@ -5,6 +5,13 @@
 
 namespace strandlog::broker {
 
+const wire::CatalogReplica* CatalogPartition::find(Uid uid) const {
+  if (move && move->to.uid == uid) return &move->to;
+  auto found = std::find_if(replicas.begin(), replicas.end(),
+                            [&](const auto& replica) { return replica.uid == uid; });
+  return found == replicas.end() ? nullptr : &*found;
+}
+
 Result<Catalog> Catalog::from(CatalogState state) {
   Catalog catalog;
   for (const auto& [id, topic] : state.topics) {
@@ -16,9 +23,16 @@ Result<Catalog> Catalog::from(CatalogState state) {
   catalog.founding_ = std::move(state.founding);
   catalog.brokers_ = std::move(state.brokers);
   catalog.topics_ = std::move(state.topics);
+  catalog.own_ = std::move(state.own);
   catalog.tombstones_ = std::move(state.tombstones);
   catalog.next_uid_ = state.next_uid;
   catalog.next_creation_ = state.next_creation;
+  catalog.note_move(kCatalogPartition, catalog.own_);
+  for (const auto& [id, topic] : catalog.topics_) {
+    for (uint32_t number = 0; number < topic.partitions.size(); ++number) {
+      catalog.note_move({id, number}, topic.partitions[number]);
+    }
+  }
   return catalog;
 }
 
@@ -35,7 +49,12 @@ void Catalog::apply_one(const wire::catalog::Found& command) {
     brokers_[founder.address.broker] = {founder.address, BootEpoch{}};
     changes_.brokers.insert(founder.address.broker);
     next_uid_ = std::max(next_uid_, founder.catalog_uid.plus(1));
+    own_.replicas.push_back({founder.catalog_uid, founder.address.broker, founder.address.store});
+    own_.made.insert(founder.catalog_uid);
   }
+  own_.group = command.document.catalog_group;
+  own_.created = true;
+  changes_.partitions.insert(kCatalogPartition);
 }
 
 void Catalog::apply_one(const wire::catalog::RegisterBroker& command) {
@@ -72,7 +91,7 @@ void Catalog::apply_one(const wire::catalog::CreateTopic& command) {
     auto number = static_cast<uint32_t>(topic.partitions.size());
     changes_.partitions.insert({command.topic, number});
     topic.partitions.push_back(
-        {partition.group, partition.creation, partition.replicas, {}, false});
+        {partition.group, partition.creation, partition.replicas, {}, false, {}, {}});
     take_numbers(partition);
   }
   by_name_[command.name] = command.topic;
@@ -86,49 +105,77 @@ void Catalog::apply_one(const wire::catalog::RestartCreation& command) {
   CatalogPartition& partition = topic->second.partitions[command.partition];
   if (partition.created || partition.creation != command.creation) return;
   if (!has_fresh_numbers(command.next)) return;
-  partition = {command.next.group, command.next.creation, command.next.replicas, {}, false};
+  partition = {command.next.group, command.next.creation, command.next.replicas, {}, false, {}, {}};
   take_numbers(command.next);
   changes_.partitions.insert({command.topic, command.partition});
 }
 
 void Catalog::apply_one(const wire::catalog::ReplicaCreated& command) {
+  auto made = [&](const wire::TopicPartition& where, CatalogPartition& partition) {
+    if (partition.creation != command.creation) return false;
+    const wire::CatalogReplica* replica = partition.find(command.uid);
+    if (!replica || replica->store != command.store) return false;
+    changes_.partitions.insert(where);
+    partition.made.insert(command.uid);
+    partition.created = partition.created || partition.made.size() == partition.replicas.size();
+    return true;
+  };
+  if (made(kCatalogPartition, own_)) return;
   for (auto& [id, topic] : topics_) {
     for (uint32_t number = 0; number < topic.partitions.size(); ++number) {
-      CatalogPartition& partition = topic.partitions[number];
-      if (partition.creation != command.creation) continue;
-      changes_.partitions.insert({id, number});
-      for (const auto& replica : partition.replicas) {
-        if (replica.uid == command.uid && replica.store == command.store) {
-          partition.made.insert(command.uid);
-        }
-      }
-      partition.created = partition.created || partition.made.size() == partition.replicas.size();
-      return;
+      if (made({id, number}, topic.partitions[number])) return;
     }
   }
+}
+
+// One at a time for a partition. A new replica whose store is gone by now makes room for another.
+void Catalog::apply_one(const wire::catalog::MoveReplica& command) {
+  CatalogPartition* partition = find(command.where);
+  if (!partition || partition->creation != command.creation || !partition->created) return;
+  if (partition->move && !is_lost(partition->move->to)) return;
+  if (command.to.uid < next_uid_ || is_lost(command.to)) return;
+  bool goes = command.from == Uid{};
+  for (const auto& replica : partition->replicas) {
+    if (replica.uid == command.from) {
+      goes = true;
+    } else if (replica.store == command.to.store) {
+      return;  // one replica a store
+    }
+  }
+  if (!goes) return;
+  partition->move = {command.to, command.from};
+  next_uid_ = command.to.uid.plus(1);
+  note_move(command.where, *partition);
+}
+
+// The group has the last word on who votes in it; the catalog repeats it, in order.
+void Catalog::apply_one(const wire::GroupMembers& command) {
+  CatalogPartition* partition = find(command.where);
+  if (!partition || partition->creation != command.creation) return;
+  if (command.configuration <= partition->configuration || command.voters.empty()) return;
+  partition->configuration = command.configuration;
+  std::vector<wire::CatalogReplica> before = std::exchange(partition->replicas, command.voters);
+  for (const auto& replica : before) {
+    if (partition->find(replica.uid) == nullptr) doom(command.where.topic, replica);
+  }
+  end_move(command.where.topic, *partition);
+  std::erase_if(partition->made, [&](Uid uid) { return partition->find(uid) == nullptr; });
+  note_move(command.where, *partition);
 }
 
 void Catalog::apply_one(const wire::catalog::DeleteTopic& command) {
   auto found = topics_.find(command.topic);
   if (found == topics_.end()) return;
-  Tombstone tombstone;
   changes_.topics.insert(command.topic);
   for (uint32_t number = 0; number < found->second.partitions.size(); ++number) {
-    changes_.partitions.insert({command.topic, number});
-    for (const auto& replica : found->second.partitions[number].replicas) {
-      if (is_lost(replica)) continue;
-      tombstone.waiting.insert(replica);
-      changes_.tombstones.insert({command.topic, replica});
-    }
-  }
-  if (auto earlier = tombstones_.find(command.topic); earlier != tombstones_.end()) {
-    for (const auto& replica : earlier->second.waiting) {
-      changes_.tombstones.insert({command.topic, replica});
-    }
+    CatalogPartition& partition = found->second.partitions[number];
+    for (const auto& replica : partition.replicas) doom(command.topic, replica);
+    if (partition.move) doom(command.topic, partition.move->to);
+    partition.move.reset();
+    note_move({command.topic, number}, partition);
   }
   by_name_.erase(found->second.name);
   topics_.erase(found);
-  if (!tombstone.waiting.empty()) tombstones_[command.topic] = std::move(tombstone);
 }
 
 void Catalog::apply_one(const wire::catalog::ReplicaDestroyed& command) {
@@ -169,9 +216,54 @@ const CatalogTopic* Catalog::topic(const TopicId& id) const {
 }
 
 const CatalogPartition* Catalog::partition(const wire::TopicPartition& where) const {
+  if (where == kCatalogPartition) return own_.created ? &own_ : nullptr;
   const CatalogTopic* found = topic(where.topic);
   if (!found || where.partition >= found->partitions.size()) return nullptr;
   return &found->partitions[where.partition];
+}
+
+// Done, or void because who was to go has gone in favour of another.
+void Catalog::end_move(const TopicId& topic, CatalogPartition& partition) {
+  if (!partition.move) return;
+  const CatalogMove move = *partition.move;
+  auto votes = [&](Uid uid) {
+    return std::any_of(partition.replicas.begin(), partition.replicas.end(),
+                       [&](const auto& replica) { return replica.uid == uid; });
+  };
+  bool done = votes(move.to.uid);
+  if (votes(move.from) || (!done && move.from == Uid{})) return;
+  partition.move.reset();
+  if (!done) doom(topic, move.to);
+}
+
+CatalogPartition* Catalog::find(const wire::TopicPartition& where) {
+  if (where == kCatalogPartition) return &own_;
+  auto found = topics_.find(where.topic);
+  if (found == topics_.end() || where.partition >= found->second.partitions.size()) return nullptr;
+  return &found->second.partitions[where.partition];
+}
+
+void Catalog::note_move(const wire::TopicPartition& where, const CatalogPartition& partition) {
+  changes_.partitions.insert(where);
+  if (partition.move) {
+    moving_.insert(where);
+  } else {
+    moving_.erase(where);
+  }
+}
+
+void Catalog::doom(const TopicId& topic, const wire::CatalogReplica& replica) {
+  if (is_lost(replica)) return;  // nobody is left to confirm it
+  tombstones_[topic].waiting.insert(replica);
+  changes_.tombstones.insert({topic, replica});
+}
+
+bool Catalog::is_doomed(const TopicId& topic, Uid uid) const {
+  auto tombstone = tombstones_.find(topic);
+  if (tombstone == tombstones_.end()) return false;
+  const auto& waiting = tombstone->second.waiting;
+  return std::any_of(waiting.begin(), waiting.end(),
+                     [&](const auto& replica) { return replica.uid == uid; });
 }
 
 bool Catalog::is_lost(const wire::CatalogReplica& replica) const {

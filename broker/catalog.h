@@ -17,15 +17,30 @@
 
 namespace strandlog::broker {
 
+/// A replica on its way into a partition.
+struct CatalogMove {
+  wire::CatalogReplica to;
+  Uid from;  ///< whose place it takes; 0: it comes beside the others
+  bool operator==(const CatalogMove&) const = default;
+};
+
 struct CatalogPartition {
   GroupId group;
   uint64_t creation = 0;
-  std::vector<wire::CatalogReplica> replicas;
-  std::set<Uid> made;  ///< replicas whose stores reported them
+  std::vector<wire::CatalogReplica> replicas;  ///< the group's voters, as it last told
+  std::set<Uid> made;                          ///< replicas whose stores reported them
   /// Set once every replica was made: from then an empty directory is a loss, not a beginning.
   bool created = false;
+  Index configuration = {};  ///< of the group's log: `replicas` are its voters since then
+  std::optional<CatalogMove> move = {};
   bool operator==(const CatalogPartition&) const = default;
+
+  /// A voter or the one on its way; nullptr for others.
+  const wire::CatalogReplica* find(Uid uid) const;
 };
+
+/// The catalog's own group among the partitions.
+inline const wire::TopicPartition kCatalogPartition{};
 
 struct CatalogTopic {
   TopicId id;
@@ -36,7 +51,8 @@ struct CatalogTopic {
   bool operator==(const CatalogTopic&) const = default;
 };
 
-/// A deleted topic: kept until every store that held a replica has confirmed its destruction.
+/// Replicas of a topic that was deleted or that they had to leave: kept until every store that
+/// holds one has confirmed its destruction.
 struct Tombstone {
   std::set<wire::CatalogReplica> waiting;
   bool operator==(const Tombstone&) const = default;
@@ -54,6 +70,7 @@ struct CatalogState {
   std::optional<wire::FoundingDocument> founding;
   std::map<BrokerId, CatalogBroker> brokers;
   std::map<TopicId, CatalogTopic> topics;
+  CatalogPartition own;  ///< the catalog's group
   std::map<TopicId, Tombstone> tombstones;
   Uid next_uid{1};
   uint64_t next_creation = 1;
@@ -87,6 +104,10 @@ class Catalog {
   const CatalogTopic* topic_named(const std::string& name) const;
   const CatalogTopic* topic(const TopicId& id) const;
   const CatalogPartition* partition(const wire::TopicPartition& where) const;
+  /// Where a replica is on its way.
+  const std::set<wire::TopicPartition>& moving() const { return moving_; }
+  /// Whether a replica of this topic is to be destroyed.
+  bool is_doomed(const TopicId& topic, Uid uid) const;
   /// True when the store this replica was bound to is not its broker's store any more.
   bool is_lost(const wire::CatalogReplica& replica) const;
   /// The first uid never handed out.
@@ -104,6 +125,12 @@ class Catalog {
   void apply_one(const wire::catalog::DeleteTopic& command);
   void apply_one(const wire::catalog::ReplicaDestroyed& command);
   void apply_one(const wire::catalog::RestartCreation& command);
+  void apply_one(const wire::catalog::MoveReplica& command);
+  void apply_one(const wire::GroupMembers& command);
+  CatalogPartition* find(const wire::TopicPartition& where);
+  void end_move(const TopicId& topic, CatalogPartition& partition);
+  void doom(const TopicId& topic, const wire::CatalogReplica& replica);
+  void note_move(const wire::TopicPartition& where, const CatalogPartition& partition);
   bool has_fresh_numbers(const wire::catalog::CreateTopic::Partition& partition) const;
   void take_numbers(const wire::catalog::CreateTopic::Partition& partition);
   void forget_lost_in_tombstones();
@@ -113,6 +140,8 @@ class Catalog {
   std::map<BrokerId, CatalogBroker> brokers_;
   std::map<TopicId, CatalogTopic> topics_;
   std::map<std::string, TopicId> by_name_;
+  CatalogPartition own_;
+  std::set<wire::TopicPartition> moving_;
   std::map<TopicId, Tombstone> tombstones_;
   Uid next_uid_{1};
   uint64_t next_creation_ = 1;

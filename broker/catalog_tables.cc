@@ -16,7 +16,7 @@ constexpr uint64_t kFlushEvery = 1000;  // entries a crash makes a start apply a
 
 /// Raised when the same command has another effect than before: a copy made by the older build is
 /// then replayed. A new kind of command counts by itself, since an older build skipped it.
-constexpr uint32_t kMeaning = 1;
+constexpr uint32_t kMeaning = 2;
 constexpr uint32_t kThisMachine =
     kMeaning << 16 | static_cast<uint32_t>(std::variant_size_v<wire::catalog::Command>);
 
@@ -58,6 +58,22 @@ struct KeyOf {
 
 // ------------------------------------------------------------------------------------- reading
 
+wire::catalog::PartitionRow row_of(const wire::TopicPartition& where,
+                                   const CatalogPartition& partition) {
+  wire::catalog::PartitionRow row{where.topic,
+                                  where.partition,
+                                  partition.group,
+                                  partition.creation,
+                                  partition.replicas,
+                                  {partition.made.begin(), partition.made.end()},
+                                  partition.created,
+                                  partition.configuration,
+                                  {},
+                                  {}};
+  if (partition.move) row.comes = partition.move->to, row.goes = partition.move->from;
+  return row;
+}
+
 /// Puts rows together, whatever their order.
 class Reader {
  public:
@@ -72,9 +88,16 @@ class Reader {
         row.topic, std::move(row.name), std::move(row.settings), {}, row.created_ms};
   }
   void operator()(wire::catalog::PartitionRow row) {
-    partitions_[{row.topic, row.number}] = {row.group, row.creation, std::move(row.replicas),
-                                            std::set<Uid>(row.made.begin(), row.made.end()),
-                                            row.created};
+    CatalogPartition partition{row.group,
+                               row.creation,
+                               std::move(row.replicas),
+                               std::set<Uid>(row.made.begin(), row.made.end()),
+                               row.created,
+                               row.configuration,
+                               {}};
+    if (row.comes) partition.move = {*row.comes, row.goes};
+    wire::TopicPartition where{row.topic, row.number};
+    (where == kCatalogPartition ? state_.own : partitions_[where]) = std::move(partition);
   }
   void operator()(const wire::catalog::TombstoneRow& row) {
     state_.tombstones[row.topic].waiting.insert(row.replica);
@@ -96,6 +119,9 @@ class Reader {
       return Error{Code::kCorruption, "topic \"" + topic.name + "\" has " +
                                           std::to_string(topic.partitions.size()) + " of " +
                                           std::to_string(sizes_[id]) + " partitions"};
+    }
+    if (head->founding && !state_.own.created) {
+      return Error{Code::kCorruption, "the catalog's own group is missing"};
     }
     state_.applied = applied;
     state_.founding = std::move(head->founding);
@@ -187,13 +213,7 @@ store::StateBatch CatalogTables::changes_of(const Catalog& catalog) const {
   }
   for (const wire::TopicPartition& where : changes.partitions) {
     if (const CatalogPartition* partition = catalog.partition(where)) {
-      put(wire::catalog::PartitionRow{where.topic,
-                                      where.partition,
-                                      partition->group,
-                                      partition->creation,
-                                      partition->replicas,
-                                      {partition->made.begin(), partition->made.end()},
-                                      partition->created});
+      put(row_of(where, *partition));
     } else {
       batch.erase(partition_key(where));
     }

@@ -47,6 +47,14 @@ struct PutBody {
     builder.setCreation(command.creation);
     put(command.next, builder.initNext());
   }
+  void operator()(const catalog::MoveReplica& command) {
+    auto builder = body.initMoveReplica();
+    put(command.where, builder.initWhere());
+    builder.setCreation(command.creation);
+    builder.setFrom(command.from.value);
+    put(command.to, builder.initTo());
+  }
+  void operator()(const GroupMembers& command) { put(command, body.initGroupMembers()); }
   void operator()(const catalog::ReplicaDestroyed& command) {
     auto builder = body.initReplicaDestroyed();
     builder.setUid(command.uid.value);
@@ -84,6 +92,13 @@ static catalog::RestartCreation get(schema::RestartCreation::Reader reader, Read
           get(reader.getNext(), reading)};
 }
 
+static catalog::MoveReplica get(schema::MoveReplica::Reader reader, Reading& reading) {
+  return {get(reader.getWhere(), reading),
+          reader.getCreation(),
+          {reader.getFrom()},
+          get(reader.getTo(), reading)};
+}
+
 static catalog::Command get_body(schema::Command::Body::Reader body, Reading& reading) {
   using Which = schema::Command::Body::Which;
   switch (body.which()) {
@@ -103,6 +118,10 @@ static catalog::Command get_body(schema::Command::Body::Reader body, Reading& re
     }
     case Which::RESTART_CREATION:
       return get(body.getRestartCreation(), reading);
+    case Which::MOVE_REPLICA:
+      return get(body.getMoveReplica(), reading);
+    case Which::GROUP_MEMBERS:
+      return get(body.getGroupMembers(), reading);
     case Which::NONE:
       break;
   }

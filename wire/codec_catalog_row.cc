@@ -41,6 +41,9 @@ struct PutRow {
     auto made = builder.initMade(count_of(row.made));
     for (unsigned i = 0; i < made.size(); ++i) made.set(i, row.made[i].value);
     builder.setCreated(row.created);
+    builder.setConfiguration(row.configuration.value);
+    if (row.comes) put(*row.comes, builder.initComes());
+    builder.setGoes(row.goes.value);
   }
   void operator()(const catalog::TombstoneRow& row) {
     auto builder = body.initTombstone();
@@ -86,6 +89,9 @@ catalog::PartitionRow get_row(schema::PartitionRow::Reader reader, Reading& read
     for (uint64_t uid : made) row.made.push_back({uid});
   }
   row.created = reader.getCreated();
+  row.configuration = {reader.getConfiguration()};
+  if (reader.hasComes()) row.comes = get(reader.getComes(), reading);
+  row.goes = {reader.getGoes()};
   return row;
 }
 

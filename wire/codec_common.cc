@@ -110,6 +110,20 @@ CatalogReplica get(schema::CatalogReplica::Reader reader, Reading&) {
   return {{reader.getUid()}, {reader.getBroker()}, get_uuid<StoreId>(reader.getStore())};
 }
 
+void put(const GroupMembers& members, schema::GroupMembers::Builder builder) {
+  put(members.where, builder.initWhere());
+  builder.setCreation(members.creation);
+  builder.setConfiguration(members.configuration.value);
+  put_all(members.voters, builder.initVoters(count_of(members.voters)));
+}
+
+GroupMembers get(schema::GroupMembers::Reader reader, Reading& reading) {
+  return {get(reader.getWhere(), reading),
+          reader.getCreation(),
+          {reader.getConfiguration()},
+          reading.all(reader.getVoters())};
+}
+
 void put(const std::map<std::string, std::string>& settings,
          capnp::List<schema::Setting>::Builder builder) {
   unsigned i = 0;

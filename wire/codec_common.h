@@ -64,6 +64,7 @@ void put(const TopicPartition& where, Builder builder) {
 void put(const BrokerAddress& address, schema::BrokerAddress::Builder builder);
 void put(const FoundingDocument& document, schema::FoundingDocument::Builder builder);
 void put(const CatalogReplica& replica, schema::CatalogReplica::Builder builder);
+void put(const GroupMembers& members, schema::GroupMembers::Builder builder);
 void put(const std::map<std::string, std::string>& settings,
          capnp::List<schema::Setting>::Builder builder);
 
@@ -144,6 +145,7 @@ std::string get(capnp::Text::Reader reader, Reading& reading);
 BrokerAddress get(schema::BrokerAddress::Reader reader, Reading& reading);
 FoundingDocument get(schema::FoundingDocument::Reader reader, Reading& reading);
 CatalogReplica get(schema::CatalogReplica::Reader reader, Reading& reading);
+GroupMembers get(schema::GroupMembers::Reader reader, Reading& reading);
 FoundingState get(schema::FoundingState state, Reading& reading);
 std::map<std::string, std::string> get(capnp::List<schema::Setting>::Reader settings,
                                        Reading& reading);

@@ -80,8 +80,7 @@ static void put_sender(const PeerMessage& message, schema::PeerMessage::Builder 
 
 static RaftMessage get(schema::RaftMessage::Reader reader, Reading& reading) {
   RaftMessage message;
-  message.kind =
-      reading.choice(reader.getKind(), Kind::kVoteRequest, Kind::kGone, "Raft message");
+  message.kind = reading.choice(reader.getKind(), Kind::kVoteRequest, Kind::kGone, "Raft message");
   message.group = get_uuid<GroupId>(reader.getGroup());
   message.from = {reader.getFrom()};
   message.to = {reader.getTo()};
@@ -159,6 +158,7 @@ Bytes encode(const PeerMessage& message) {
   put_all(message.raft, root.initRaft(count_of(message.raft)));
   put_all(message.leaders, root.initLeaders(count_of(message.leaders)));
   put_all(message.replicas, root.initReplicas(count_of(message.replicas)));
+  put_all(message.members, root.initMembers(count_of(message.members)));
   if (message.catalog_fetch) root.initCatalogFetch().setAfter(message.catalog_fetch->after.value);
   if (message.catalog_entries) put(*message.catalog_entries, root.initCatalogEntries());
   if (message.faulty) put(*message.faulty, root.initCondition());
@@ -175,6 +175,7 @@ Result<PeerMessage> decode_peer_message(ByteView frame) {
         message.raft = reading.all(root.getRaft());
         message.leaders = reading.all(root.getLeaders());
         message.replicas = reading.all(root.getReplicas());
+        message.members = reading.all(root.getMembers());
         if (root.hasCatalogFetch())
           message.catalog_fetch = CatalogFetch{{root.getCatalogFetch().getAfter()}};
         if (root.hasCatalogEntries())

@@ -377,6 +377,23 @@ struct CatalogEntries {
   bool operator==(const CatalogEntries&) const = default;
 };
 
+/// A replica as the catalog names it.
+struct CatalogReplica {
+  Uid uid;
+  BrokerId broker;
+  StoreId store;
+  auto operator<=>(const CatalogReplica&) const = default;
+};
+
+/// Who votes in a partition's group, as it has committed: told by its leader, kept by the catalog.
+struct GroupMembers {
+  TopicPartition where;  ///< the nil topic: the catalog's own group
+  uint64_t creation = 0;
+  Index configuration;  ///< the entry of the group's log that says so
+  std::vector<CatalogReplica> voters;
+  bool operator==(const GroupMembers&) const = default;
+};
+
 /// One message between brokers: who speaks, then everything this turn has for that peer.
 struct PeerMessage {
   uint16_t version = kWireVersion;
@@ -397,6 +414,7 @@ struct PeerMessage {
   std::vector<RaftMessage> raft;
   std::vector<LeaderNotice> leaders;
   std::vector<ReplicaReport> replicas;
+  std::vector<GroupMembers> members;
   std::optional<CatalogFetch> catalog_fetch;
   std::optional<CatalogEntries> catalog_entries;  ///< its frames follow those of `raft`
   /// The sender's replicas that are out of service, all of them; none: this message does not say.
@@ -405,13 +423,6 @@ struct PeerMessage {
 };
 
 // ------------------------------------------------------------------------- catalog commands
-
-struct CatalogReplica {
-  Uid uid;
-  BrokerId broker;
-  StoreId store;
-  auto operator<=>(const CatalogReplica&) const = default;
-};
 
 namespace catalog {
 
@@ -462,8 +473,17 @@ struct RestartCreation {
   bool operator==(const RestartCreation&) const = default;
 };
 
+/// A new replica is to come to a partition, in the place of another one or beside the others.
+struct MoveReplica {
+  TopicPartition where;  ///< the nil topic: the catalog's own group
+  uint64_t creation = 0;
+  Uid from;  ///< who goes; 0: nobody
+  CatalogReplica to;
+  bool operator==(const MoveReplica&) const = default;
+};
+
 using Command = std::variant<Found, RegisterBroker, CreateTopic, ReplicaCreated, DeleteTopic,
-                             ReplicaDestroyed, RestartCreation>;
+                             ReplicaDestroyed, RestartCreation, MoveReplica, GroupMembers>;
 
 // The rows of the catalog as a StateStore keeps them. Each names what it is about, so that its key
 // follows from it.
@@ -499,6 +519,10 @@ struct PartitionRow {
   std::vector<CatalogReplica> replicas;
   std::vector<Uid> made;
   bool created = false;
+  Index configuration =
+      {};  ///< of the group's log, as of which `replicas` vote; 0: from the beginning
+  std::optional<CatalogReplica> comes = {};  ///< a move under way
+  Uid goes = {};                             ///< with it; 0: nobody
   bool operator==(const PartitionRow&) const = default;
 };
 /// A replica of a deleted topic whose store has not confirmed its destruction.

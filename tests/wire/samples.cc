@@ -180,6 +180,7 @@ std::vector<PeerMessage> sample_peer_messages() {
   full.raft.emplace_back();
   full.leaders = {{uuid<GroupId>(1), {2}, {3}, {4}}, {}};
   full.replicas = {{{1}, uuid<StoreId>(2), 3, true}, {}};
+  full.members = {{{uuid<TopicId>(1), 2}, 3, {4}, replicas(30)}, {}};
   full.catalog_fetch = CatalogFetch{{11}};
   full.catalog_entries = CatalogEntries{{12}, {13}, 14};
   full.faulty = std::vector<Uid>{{15}, {16}};
@@ -212,7 +213,11 @@ std::vector<catalog::Command> sample_commands() {
           catalog::ReplicaDestroyed{},
           catalog::ReplicaDestroyed{{1}, uuid<StoreId>(2)},
           catalog::RestartCreation{},
-          catalog::RestartCreation{uuid<TopicId>(1), 2, 3, {uuid<GroupId>(4), 5, replicas(30)}}};
+          catalog::RestartCreation{uuid<TopicId>(1), 2, 3, {uuid<GroupId>(4), 5, replicas(30)}},
+          catalog::MoveReplica{},
+          catalog::MoveReplica{{uuid<TopicId>(1), 2}, 3, {4}, replicas(30).front()},
+          GroupMembers{},
+          GroupMembers{{uuid<TopicId>(1), 2}, 3, {4}, replicas(30)}};
 }
 
 std::vector<catalog::Row> sample_catalog_rows() {
@@ -224,6 +229,9 @@ std::vector<catalog::Row> sample_catalog_rows() {
   partition.replicas = replicas(30);
   partition.made = {{30}, {kBig}};
   partition.created = true;
+  partition.configuration = {kBig};
+  partition.comes = replicas(31).front();
+  partition.goes = {32};
   return {catalog::TableHead{},
           catalog::TableHead{uuid<ClusterId>(1), uuid<GroupId>(2), 3, document(), {4}, 5},
           catalog::BrokerRow{},

@@ -65,6 +65,13 @@ struct RestartCreation {
   next @4 :CreateTopic.Partition;
 }
 
+struct MoveReplica {
+  where @0 :Common.TopicPartition;
+  creation @1 :UInt64;
+  from @2 :UInt64;
+  to @3 :Common.CatalogReplica;
+}
+
 struct Command {
   kind @0 :Common.RootKind;
   version @1 :UInt16;
@@ -77,6 +84,8 @@ struct Command {
     deleteTopic @7 :DeleteTopic;
     replicaDestroyed @8 :ReplicaDestroyed;
     restartCreation @9 :RestartCreation;
+    moveReplica @10 :MoveReplica;
+    groupMembers @11 :Common.GroupMembers;
   }
 }
 
@@ -155,6 +164,9 @@ struct PartitionRow {
   replicas @6 :List(Common.CatalogReplica);
   made @7 :List(UInt64);
   created @8 :Bool;
+  configuration @9 :UInt64;
+  comes @10 :Common.CatalogReplica;
+  goes @11 :UInt64;
 }
 
 struct TombstoneRow {

@@ -65,6 +65,13 @@ struct FoundingDocument {
   createdMs @6 :Int64;
 }
 
+struct GroupMembers {
+  where @0 :TopicPartition;
+  creation @1 :UInt64;
+  configuration @2 :UInt64;
+  voters @3 :List(CatalogReplica);
+}
+
 struct CatalogReplica {
   uid @0 :UInt64;
   broker @1 :UInt64;

@@ -112,4 +112,5 @@ struct PeerMessage {
   catalogEntries @21 :CatalogEntries;
   condition @22 :Condition;
   bootRound @23 :UInt64;
+  members @24 :List(Common.GroupMembers);
 }
