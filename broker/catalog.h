@@ -41,6 +41,7 @@ struct CatalogPartition {
 
 /// The catalog's own group among the partitions.
 inline const wire::TopicPartition kCatalogPartition{};
+constexpr const char* kCatalogName = "__catalog";
 
 struct CatalogTopic {
   TopicId id;

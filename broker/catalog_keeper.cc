@@ -1,16 +1,18 @@
-// Applying, reconciling and reporting; topic requests are in catalog_requests.cc.
+// Applying, reporting and leading; see catalog_replicas.cc and catalog_requests.cc for the rest.
 #include "broker/catalog_keeper.h"
 
 #include <algorithm>
 
 #include "base/log.h"
-#include "base/mutant.h"
-#include "broker/raft_wire.h"
+#include "broker/reconciler.h"
 
 namespace strandlog::broker {
 namespace {
 constexpr int64_t kDutyMs = 100;  // reports and fetches are repeated this often
 constexpr int64_t kProposeAgainMs = 1000;
+constexpr int64_t kLookMs = 1000;
+constexpr int64_t kTidyMs = 1000;
+constexpr size_t kMostMoves = 16;  // partitions on the move at a time
 constexpr uint64_t kServeBytes = 1u << 20;
 }  // namespace
 
@@ -31,7 +33,7 @@ bool CatalogKeeper::leads() const {
 
 bool CatalogKeeper::follows_from_afar() const {
   Replica* replica = uid_ ? context_.replicas.find(*uid_) : nullptr;
-  return !replica || !replica->group;
+  return !replica || !replica->group || replica->commit < context_.catalog.applied();
 }
 
 void CatalogKeeper::advanced() {
@@ -126,81 +128,6 @@ void CatalogKeeper::finish_run() {
   if (registration()) next_duty_ = context_.now;
 }
 
-void CatalogKeeper::reconcile() {
-  for (const auto& [id, topic] : context_.catalog.topics()) {
-    for (uint32_t number = 0; number < topic.partitions.size(); ++number) {
-      const CatalogPartition& partition = topic.partitions[number];
-      for (const auto& replica : partition.replicas) {
-        if (replica.store == context_.self.address.store) {
-          reconcile_replica(topic, number, partition, replica);
-        }
-      }
-    }
-  }
-  destroy_deleted();
-  if (peers_) {
-    for (const auto& [id, broker] : context_.catalog.brokers()) peers_->meet(broker.address);
-  }
-}
-
-void CatalogKeeper::reconcile_replica(const CatalogTopic& topic, uint32_t number,
-                                      const CatalogPartition& partition,
-                                      const wire::CatalogReplica& replica) {
-  const auto& local = context_.store.replicas();
-  auto found = local.find(replica.uid);
-  if (found == local.end()) {
-    bool was_made = partition.created || partition.made.contains(replica.uid);
-    if (!was_made) make_replica(topic, number, partition, replica.uid);
-    return;
-  }
-  if (found->second.life == store::Life::kMade && partition.created && !found->second.fault) {
-    context_.store.set_life(replica.uid, store::Life::kLive);
-    context_.replicas.activate(replica.uid);
-  }
-}
-
-void CatalogKeeper::make_replica(const CatalogTopic& topic, uint32_t number,
-                                 const CatalogPartition& partition, Uid uid) {
-  wire::Configuration configuration;
-  configuration.voters = partition.replicas;
-  store::ReplicaSpec spec{uid, partition.group, topic.id, topic.name, number, partition.creation};
-  context_.store.make(spec, wire::encode(configuration));
-  made_in_[uid] = context_.store.gathering();
-  context_.replicas.open(uid, false);
-  next_duty_ = context_.now;
-}
-
-// Data goes only by a committed tombstone, never because the catalog does not mention it.
-void CatalogKeeper::destroy_deleted() {
-  std::vector<Uid> doomed;
-  for (const auto& [uid, state] : context_.store.replicas()) {
-    if (state.life == store::Life::kDead || uid == uid_) continue;
-    bool deleted = context_.catalog.tombstones().contains(state.spec.topic);
-    if (is_mutant(Mutant::kAbsentMeansDeleted))
-      deleted |= !context_.catalog.topic(state.spec.topic);
-    if (deleted || is_superseded(state)) doomed.push_back(uid);
-  }
-  for (Uid uid : doomed) {
-    context_.leaders.forget(context_.store.replicas().at(uid).spec.group);
-    context_.replicas.close(uid);
-    context_.store.set_life(uid, store::Life::kDead);
-    made_in_[uid] = context_.store.gathering();
-    next_duty_ = context_.now;
-  }
-}
-
-// Its creation was given up before it ever voted or acknowledged; another replica took its place. A
-// tombstone, which may have come and gone since, waits only for that one. But who minted uids
-// beyond it has had its topic, so that what is absent is gone, not still to come.
-bool CatalogKeeper::is_superseded(const store::ReplicaState& state) const {
-  if (state.life != store::Life::kMade) return false;
-  if (!context_.catalog.topic(state.spec.topic)) {
-    return state.spec.uid < context_.catalog.next_uid();
-  }
-  const auto* partition = context_.catalog.partition({state.spec.topic, state.spec.partition});
-  return partition && partition->creation > state.spec.creation;
-}
-
 std::vector<wire::ReplicaReport> CatalogKeeper::open_reports() const {
   std::vector<wire::ReplicaReport> out;
   auto durable = [&](Uid uid) {
@@ -212,7 +139,8 @@ std::vector<wire::ReplicaReport> CatalogKeeper::open_reports() const {
     if (state.life != store::Life::kMade || !durable(uid)) continue;
     const CatalogPartition* partition =
         context_.catalog.partition({state.spec.topic, state.spec.partition});
-    if (partition && partition->creation == state.spec.creation && !partition->made.contains(uid)) {
+    bool named = partition && partition->creation == state.spec.creation && partition->find(uid);
+    if (named && !partition->made.contains(uid)) {
       out.push_back({uid, own, state.spec.creation, false});
     }
   }
@@ -246,12 +174,7 @@ void CatalogKeeper::tick(Peers& peers) {
   advanced();  // a read may have been refused
   if (tables_.behind()) tables_.save(context_.catalog);
   if (leads()) lead(context_.now);
-  const wire::LeaderNotice* leader = context_.leader_of(group());
-  bool elsewhere = leader && leader->broker != context_.self.address.broker;
-  if (elsewhere) {
-    for (const auto& report : open_reports()) peers.report(leader->broker, report);
-    if (follows_from_afar()) peers.catalog_fetch(leader->broker, context_.catalog.applied());
-  }
+  tell_reports(peers);
   for (auto it = deletions_.begin(); it != deletions_.end();) {
     if (it->second.deadline > context_.now) {
       ++it;
@@ -267,6 +190,23 @@ void CatalogKeeper::tick(Peers& peers) {
   }
 }
 
+void CatalogKeeper::tell_reports(Peers& peers) {
+  if (context_.now >= next_tidying_) {
+    next_tidying_ = context_.now.plus_ms(kTidyMs);
+    changes_.tidy();
+  }
+  std::vector<wire::GroupMembers> members = changes_.step();
+  const wire::LeaderNotice* leader = context_.leader_of(group());
+  if (!leader) return;
+  if (leader->broker == context_.self.address.broker) {
+    for (const auto& one : members) on_members(one);
+    return;
+  }
+  for (const auto& report : open_reports()) peers.report(leader->broker, report);
+  for (auto& one : members) peers.members(leader->broker, std::move(one));
+  if (follows_from_afar()) peers.catalog_fetch(leader->broker, context_.catalog.applied());
+}
+
 void CatalogKeeper::lead(Time now) {
   std::erase_if(proposed_,
                 [&](const auto& entry) { return entry.second.plus_ms(kProposeAgainMs) < now; });
@@ -279,7 +219,20 @@ void CatalogKeeper::lead(Time now) {
   if (auto report = registration()) on_registration(*report);
   for (const auto& report : open_reports()) on_report(report);
   next_creation();
+  if (now < next_look_) return;
+  next_look_ = now.plus_ms(kLookMs);
   restart_creations();
+  move_replicas();
+}
+
+void CatalogKeeper::move_replicas() {
+  auto alive = [this](BrokerId id) {
+    return id == context_.self.address.broker || context_.replicas.alive(id);
+  };
+  for (const auto& move : plan_moves(context_.catalog, alive, kMostMoves)) {
+    propose_once("move " + move.where.topic.text() + " " + std::to_string(move.where.partition),
+                 move);
+  }
 }
 
 Result<void> CatalogKeeper::propose(const wire::catalog::Command& command) {
@@ -312,6 +265,15 @@ void CatalogKeeper::on_report(const wire::ReplicaReport& report) {
   } else {
     propose_once(key, wire::catalog::ReplicaCreated{report.uid, report.store, report.creation});
   }
+}
+
+void CatalogKeeper::on_members(const wire::GroupMembers& members) {
+  const CatalogPartition* partition = context_.catalog.partition(members.where);
+  if (!leads() || !partition || members.configuration <= partition->configuration) return;
+  propose_once("members " + members.where.topic.text() + " " +
+                   std::to_string(members.where.partition) + " " +
+                   std::to_string(members.configuration.value),
+               members);
 }
 
 void CatalogKeeper::on_registration(const wire::RegisterReport& report) {
@@ -349,9 +311,18 @@ void CatalogKeeper::on_fetch(BrokerId from, const wire::CatalogFetch& fetch) {
   peers_->catalog_entries(from, {result.first, replica->commit, 0}, std::move(result.pieces));
 }
 
+void CatalogKeeper::ask_stranger(BrokerId broker) {
+  if (!begun() || !peers_) return;
+  if (strangers_.size() >= Peers::kMostPeers) strangers_.clear();
+  Time& next = strangers_[broker];
+  if (context_.now < next) return;
+  next = context_.now.plus_ms(kDutyMs);
+  peers_->catalog_fetch(broker, context_.catalog.applied());
+}
+
 void CatalogKeeper::on_entries(const wire::CatalogEntries& entries,
                                const std::vector<Bytes>& frames) {
-  if (!begun() || !follows_from_afar()) return;
+  if (!begun()) return;
   if (known_at_start_ == Index{}) known_at_start_ = entries.commit;
   if (apply(frames, entries.commit)) next_duty_ = context_.now;  // there may be more
 }

@@ -16,13 +16,14 @@
 #include "broker/catalog_tables.h"
 #include "broker/confirmed_reads.h"
 #include "broker/context.h"
+#include "broker/group_changes.h"
 
 namespace strandlog::broker {
 
 class CatalogKeeper {
  public:
   CatalogKeeper(Context& context, store::StateStore& state)
-      : context_(context), tables_(state), reads_(context) {}
+      : context_(context), tables_(state), reads_(context), changes_(context) {}
 
   /// The document names group 0; `uid` is the local replica of it, none when there is none here.
   /// Begins with the catalog that was kept in the state store.
@@ -40,8 +41,11 @@ class CatalogKeeper {
 
   // ---- from peers
   void on_report(const wire::ReplicaReport& report);
+  void on_members(const wire::GroupMembers& members);
   void on_registration(const wire::RegisterReport& report);
   void on_fetch(BrokerId from, const wire::CatalogFetch& fetch);
+  /// Somebody whose store this catalog does not know: it is asked for what was committed since.
+  void ask_stranger(BrokerId broker);
   void on_entries(const wire::CatalogEntries& entries, const std::vector<Bytes>& frames);
 
   // ---- from clients
@@ -72,7 +76,8 @@ class CatalogKeeper {
     Time deadline;
   };
 
-  /// No local replica of the catalog's group, or none that works: its log is fetched.
+  /// No local replica of the catalog's group, none that works or one that has just come: its log
+  /// is fetched.
   bool follows_from_afar() const;
   bool apply(const std::vector<Bytes>& pieces, Index up_to);
   void apply_run(ByteView run, Index up_to);
@@ -80,11 +85,12 @@ class CatalogKeeper {
   void finish_run();
   void settle_requests(const wire::catalog::Command& command);
   void reconcile();
-  void reconcile_replica(const CatalogTopic& topic, uint32_t number,
-                         const CatalogPartition& partition, const wire::CatalogReplica& replica);
+  void reconcile_partition(const wire::TopicPartition& where, const std::string& name,
+                           const CatalogPartition& partition);
+  void reconcile_replica(const store::ReplicaSpec& spec, const CatalogPartition& partition);
   void destroy_deleted();
-  void make_replica(const CatalogTopic& topic, uint32_t number, const CatalogPartition& partition,
-                    Uid uid);
+  void make_replica(const store::ReplicaSpec& spec, const CatalogPartition& partition);
+  void tell_reports(Peers& peers);
   std::vector<wire::ReplicaReport> open_reports() const;
   void lead(Time now);
   Result<void> propose(const wire::catalog::Command& command);
@@ -94,6 +100,7 @@ class CatalogKeeper {
   void next_creation();
   bool is_stuck(const CatalogPartition& partition) const;
   void restart_creations();
+  void move_replicas();
   void propose_restarts(
       const std::vector<std::pair<wire::TopicPartition, const CatalogPartition*>>& stuck);
   std::map<BrokerId, uint64_t> live_brokers() const;
@@ -106,6 +113,7 @@ class CatalogKeeper {
   Context& context_;
   CatalogTables tables_;
   ConfirmedReads reads_;
+  GroupChanges changes_;
   std::optional<wire::FoundingDocument> document_;
   std::optional<Uid> uid_;
   bool reconcile_due_ = false;  ///< what was loaded has not been carried out yet
@@ -118,7 +126,9 @@ class CatalogKeeper {
   std::deque<Creation> creations_;  ///< one at a time: numbers come from the catalog
   std::multimap<TopicId, Deletion> deletions_;
   std::map<uint64_t, Time> unfinished_;  ///< creation numbers, since this leader first saw them
-  Time next_look_;                       ///< at what is unfinished
+  Time next_look_;                       ///< at what is unfinished, or lost
+  Time next_tidying_;
+  std::map<BrokerId, Time> strangers_;  ///< when each may be asked again
   Time next_duty_;
   Peers* peers_ = nullptr;
 };

@@ -9,7 +9,6 @@ namespace strandlog::broker {
 namespace {
 
 constexpr size_t kMaxQueuedCreations = 1000;
-constexpr int64_t kLookMs = 1000;
 constexpr size_t kRestartsPerLook = 100;
 
 }  // namespace
@@ -100,8 +99,6 @@ bool CatalogKeeper::is_stuck(const CatalogPartition& partition) const {
 // A store that was replaced or stays away never reports its replica. After create.timeout such a
 // partition begins anew on brokers that are there; its old numbers are void from then on.
 void CatalogKeeper::restart_creations() {
-  if (context_.now < next_look_) return;
-  next_look_ = context_.now.plus_ms(kLookMs);
   std::map<uint64_t, Time> unfinished;
   std::vector<std::pair<wire::TopicPartition, const CatalogPartition*>> stuck;
   for (const auto& [id, topic] : context_.catalog.topics()) {

@@ -99,7 +99,7 @@ Result<void> Founding::commit(const wire::FoundingDocument& document) {
         {founder.catalog_uid, founder.address.broker, founder.address.store});
   }
   Uid uid = *catalog_uid();
-  store::ReplicaSpec spec{uid, document.catalog_group, {}, "__catalog", 0, 0};
+  store::ReplicaSpec spec{uid, document.catalog_group, {}, kCatalogName, 0, 0};
   context_.store.make(spec, wire::encode(configuration));
   context_.store.set_life(uid, store::Life::kLive);
   keep(wire::FoundingState::kFounded, document);

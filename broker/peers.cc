@@ -44,9 +44,10 @@ void Peers::raft(BrokerId to, wire::RaftMessage message) {
 
 Peers::Outbox& Peers::control_box(Peer& peer) {
   auto& boxes = peer.control_boxes;
-  bool full = !boxes.empty() &&
-              (boxes.back().raft.size() >= kRaftMessages ||
-               boxes.back().leaders.size() >= kNotices || boxes.back().replicas.size() >= kNotices);
+  bool full =
+      !boxes.empty() &&
+      (boxes.back().raft.size() >= kRaftMessages || boxes.back().leaders.size() >= kNotices ||
+       boxes.back().replicas.size() >= kNotices || boxes.back().members.size() >= kNotices);
   if (boxes.empty() || full) boxes.emplace_back();
   return boxes.back();
 }
@@ -81,6 +82,11 @@ void Peers::leaders(BrokerId to, std::vector<wire::LeaderNotice> notices) {
 void Peers::report(BrokerId to, wire::ReplicaReport report) {
   auto found = peers_.find(to);
   if (found != peers_.end()) control_box(found->second).replicas.push_back(report);
+}
+
+void Peers::members(BrokerId to, wire::GroupMembers members) {
+  auto found = peers_.find(to);
+  if (found != peers_.end()) control_box(found->second).members.push_back(std::move(members));
 }
 
 void Peers::catalog_fetch(BrokerId to, Index after) {
@@ -122,6 +128,7 @@ void Peers::transmit(LinkId link, wire::PeerMessage message, Outbox box) {
   message.raft = std::move(box.raft);
   message.leaders = std::move(box.leaders);
   message.replicas = std::move(box.replicas);
+  message.members = std::move(box.members);
   message.catalog_fetch = box.catalog_fetch;
   message.catalog_entries = box.catalog_entries;
   if (!transport_.send(link, Message{wire::encode(message), std::move(box.frames)})) ++dropped_;

@@ -53,6 +53,7 @@ class Peers {
   void leaders(const std::vector<wire::LeaderNotice>& notices);  ///< to everyone
   void leaders(BrokerId to, std::vector<wire::LeaderNotice> notices);
   void report(BrokerId to, wire::ReplicaReport report);
+  void members(BrokerId to, wire::GroupMembers members);
   void catalog_fetch(BrokerId to, Index after);
   void catalog_entries(BrokerId to, wire::CatalogEntries entries, std::vector<Bytes> frames);
   /// Sends what has gathered, and a heartbeat to whom nothing went for `heartbeat_ms`.
@@ -91,13 +92,14 @@ class Peers {
     std::vector<wire::RaftMessage> raft;
     std::vector<wire::LeaderNotice> leaders;
     std::vector<wire::ReplicaReport> replicas;
+    std::vector<wire::GroupMembers> members;
     std::optional<wire::CatalogFetch> catalog_fetch;
     std::optional<wire::CatalogEntries> catalog_entries;
     std::vector<Bytes> frames;
     size_t bytes = 0;
     bool empty() const {
-      return raft.empty() && leaders.empty() && replicas.empty() && !catalog_fetch &&
-             !catalog_entries;
+      return raft.empty() && leaders.empty() && replicas.empty() && members.empty() &&
+             !catalog_fetch && !catalog_entries;
     }
   };
   struct Peer {

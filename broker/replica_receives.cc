@@ -30,9 +30,20 @@ Result<Index> look_through(raft::Append& append, const std::vector<Bytes>& frame
 
 }  // namespace
 
-void Replicas::receive(const wire::RaftMessage& message, const std::vector<Bytes>& frames) {
+// A member speaks from its own broker alone. Who is no member here may be one by entries that have
+// not arrived: its question is taken, and answered.
+Replica* Replicas::recipient(BrokerId from, const wire::RaftMessage& message) {
   Replica* replica = find(message.to);
-  if (!replica || replica->spec.group != message.group || !in_service(*replica)) return;
+  if (!replica || replica->spec.group != message.group || !in_service(*replica)) return nullptr;
+  const raft::Member* member = replica->group->membership().find(message.from);
+  if (member == nullptr) replica->stranger = {message.from, from};
+  return member == nullptr || member->broker == from ? replica : nullptr;
+}
+
+void Replicas::receive(BrokerId from, const wire::RaftMessage& message,
+                       const std::vector<Bytes>& frames) {
+  Replica* replica = recipient(from, message);
+  if (!replica) return;
   // No log is trimmed yet, so no honest leader offers a state in place of entries.
   if (message.kind == wire::RaftMessage::Kind::kSnapshotOffer) return;
   raft::Message step = from_wire(message);
@@ -55,9 +66,9 @@ void Replicas::receive(const wire::RaftMessage& message, const std::vector<Bytes
   take_one(*replica, &received);
 }
 
-void Replicas::hear(const wire::RaftMessage& message) {
-  Replica* replica = find(message.to);
-  if (!replica || replica->spec.group != message.group || !in_service(*replica)) return;
+void Replicas::hear(BrokerId from, const wire::RaftMessage& message) {
+  Replica* replica = recipient(from, message);
+  if (!replica) return;
   raft::Message step = from_wire(message);
   auto* append = std::get_if<raft::Append>(&step.body);
   CHECK(append != nullptr);

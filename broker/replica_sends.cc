@@ -90,11 +90,9 @@ void Replicas::hold_or_dispatch(const Replica& replica, const raft::Message& mes
 
 std::optional<BrokerId> Replicas::broker_of(const Replica& replica, Uid member) const {
   if (!replica.group) return std::nullopt;
-  // A voter that this replica's configuration does not name yet may ask for its vote: it names
-  // itself by the broker its message came from, which the session already fixed.
-  const raft::Member* found = replica.group->membership().find(member);
-  if (!found) return std::nullopt;
-  return found->broker;
+  if (const raft::Member* found = replica.group->membership().find(member)) return found->broker;
+  if (replica.stranger && replica.stranger->first == member) return replica.stranger->second;
+  return std::nullopt;
 }
 
 }  // namespace strandlog::broker

@@ -32,6 +32,8 @@ struct Replica {
   };
   std::deque<Uncommitted> uncommitted;  ///< a leader's own appends
   std::string fault;
+  /// Who spoke last without being a member, as far as is known here: it is answered where it spoke.
+  std::optional<std::pair<Uid, BrokerId>> stranger;
 
   bool leads() const { return group && group->role() == raft::Role::kLeader; }
 };
@@ -73,9 +75,9 @@ class Replicas {
   /// As raft::Group::change_membership(); kFaulty.
   Result<Index> change_membership(Replica& replica, const raft::MembershipChange& change);
   /// A Raft message from `from`'s present session, with the frames of its entries.
-  void receive(const wire::RaftMessage& message, const std::vector<Bytes>& frames);
+  void receive(BrokerId from, const wire::RaftMessage& message, const std::vector<Bytes>& frames);
   /// Of an append that has to wait for room: its leader lives, and is answered for what is durable.
-  void hear(const wire::RaftMessage& append);
+  void hear(BrokerId from, const wire::RaftMessage& append);
   void read_index(Replica& replica, uint64_t token);
 
   void heard(BrokerId broker, BootId boot, uint64_t leaderships_lost);
@@ -133,6 +135,8 @@ class Replicas {
   void hold_or_dispatch(const Replica& replica, const raft::Message& message);
   void moved(Replica& replica);
   void note_leader(Replica& replica);
+  /// The replica that may take this message now.
+  Replica* recipient(BrokerId from, const wire::RaftMessage& message);
   std::optional<BrokerId> broker_of(const Replica& replica, Uid member) const;
 
   const BrokerConfig& config_;

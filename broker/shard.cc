@@ -110,6 +110,11 @@ void Shard::on_client(const NetEvent& event) {
   ReplyTo to{event.link, request->id, {}};
   request->deadline_ms = std::min(request->deadline_ms, kMostDeadlineMs);
   if (!request->cluster.is_nil() && request->cluster != context_.cluster) {
+    // Who lost its disk knows no cluster for a moment: its clients go on with others.
+    if (context_.cluster.is_nil()) {
+      context_.fail(to, Code::kStale, "this broker has not joined a cluster yet: ask another one");
+      return;
+    }
     context_.fail(to, Code::kWrongIdentity,
                   "this broker belongs to cluster " + context_.cluster.text() + ", not " +
                       request->cluster.text());
@@ -148,7 +153,7 @@ void Shard::on_request(const ReplyTo& to, wire::Request& request,
     }
     deferred_bytes_ += bytes;
     deferred_.push_back(
-        {to, context_.now.plus_ms(deadline), std::move(*produce), std::nullopt, frames, bytes});
+        {to, context_.now.plus_ms(deadline), std::move(*produce), {}, std::nullopt, frames, bytes});
     run_deferred();
   } else if (auto* fetch = std::get_if<wire::FetchRequest>(&request.body)) {
     fetch_.handle(to, *fetch, deadline);
@@ -188,7 +193,7 @@ void Shard::run_deferred() {
     Deferred next = std::move(deferred_.front());
     deferred_.pop_front();
     deferred_bytes_ -= next.bytes;
-    if (next.append) replicas_.receive(*next.append, next.frames);
+    if (next.append) replicas_.receive(next.from, *next.append, next.frames);
     if (!next.produce) continue;
     if (next.deadline > context_.now) {
       produce_.handle(next.to, *next.produce, next.deadline, next.frames);

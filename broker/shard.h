@@ -61,6 +61,9 @@ class Shard {
   void on_client(const NetEvent& event);
   void on_request(const ReplyTo& to, wire::Request& request, const std::vector<Bytes>& frames);
   void on_peer(const NetEvent& event);
+  void learn_from_stranger(const wire::PeerMessage& message, const std::vector<Bytes>& frames);
+  void take_catalog_entries(const wire::PeerMessage& message, const std::vector<Bytes>& frames,
+                            size_t used);
   void on_peer_content(const wire::PeerMessage& message, const std::vector<Bytes>& frames);
   /// What comes before the bound is reached may go beyond it: the longest append gets through.
   bool may_defer() const { return deferred_bytes_ < config_.max_deferred_bytes; }
@@ -80,6 +83,7 @@ class Shard {
     ReplyTo to;
     Time deadline;  ///< of a produce request
     std::optional<wire::ProduceRequest> produce;
+    BrokerId from;  ///< of an append
     std::optional<wire::RaftMessage> append;
     std::vector<Bytes> frames;
     size_t bytes = 0;

@@ -31,7 +31,8 @@ void Shard::on_peer(const NetEvent& event) {
   }
   bool same_cluster = !context_.cluster.is_nil() && message.cluster == context_.cluster;
   introduce(message, same_cluster);
-  if (verdict != Peers::Verdict::kConfirmed || !same_cluster || !is_current_store(message)) return;
+  if (verdict != Peers::Verdict::kConfirmed || !same_cluster) return;
+  if (!is_current_store(message)) return learn_from_stranger(message, event.message.blobs);
   peers_.trust(message);
   if (message.faulty) {
     context_.faulty_elsewhere[message.from] = {message.faulty->begin(), message.faulty->end()};
@@ -83,6 +84,24 @@ bool Shard::is_current_store(const wire::PeerMessage& message) const {
   });
 }
 
+// Its broker may have another disk since this catalog was last heard of. Only the catalog can tell,
+// and what it committed is true whoever passes it on; nothing else of a stranger's counts.
+void Shard::learn_from_stranger(const wire::PeerMessage& message,
+                                const std::vector<Bytes>& frames) {
+  keeper_.ask_stranger(message.from);
+  size_t used = 0;
+  for (const wire::RaftMessage& raft : message.raft) used += raft.frames;
+  take_catalog_entries(message, frames, used);
+}
+
+void Shard::take_catalog_entries(const wire::PeerMessage& message, const std::vector<Bytes>& frames,
+                                 size_t used) {
+  if (!message.catalog_entries || used > frames.size()) return;
+  if (message.catalog_entries->frames > frames.size() - used) return;
+  std::vector<Bytes> own(frames.begin() + static_cast<ptrdiff_t>(used), frames.end());
+  keeper_.on_entries(*message.catalog_entries, own);
+}
+
 void Shard::on_peer_content(const wire::PeerMessage& message, const std::vector<Bytes>& frames) {
   size_t used = 0;
   for (const wire::RaftMessage& raft : message.raft) {
@@ -91,34 +110,37 @@ void Shard::on_peer_content(const wire::PeerMessage& message, const std::vector<
                            frames.begin() + static_cast<ptrdiff_t>(used + raft.frames));
     used += raft.frames;
     if (raft.kind != wire::RaftMessage::Kind::kAppend) {
-      replicas_.receive(raft, own);
+      replicas_.receive(message.from, raft, own);
       continue;
     }
     // A heartbeat behind entries that wait for the disk must not look like a broker that is gone.
-    if (own.empty() && !deferred_.empty()) replicas_.hear(raft);
+    if (own.empty() && !deferred_.empty()) replicas_.hear(message.from, raft);
     size_t bytes = kDeferredOverhead + total_bytes(own);
     if (!may_defer()) {
       ++metrics_.counters["appends_dropped_total"];  // the leader sends it again
       continue;
     }
     deferred_bytes_ += bytes;
-    deferred_.push_back({{}, {}, std::nullopt, raft, std::move(own), bytes});
+    deferred_.push_back({{}, {}, std::nullopt, message.from, raft, std::move(own), bytes});
     run_deferred();
   }
   for (const auto& notice : message.leaders) context_.hear_of_leader(notice);
   for (const auto& report : message.replicas) keeper_.on_report(report);
+  for (const auto& members : message.members) keeper_.on_members(members);
   if (message.catalog_fetch) keeper_.on_fetch(message.from, *message.catalog_fetch);
-  if (message.catalog_entries && message.catalog_entries->frames <= frames.size() - used) {
-    std::vector<Bytes> own(frames.begin() + static_cast<ptrdiff_t>(used), frames.end());
-    keeper_.on_entries(*message.catalog_entries, own);
-  }
+  take_catalog_entries(message, frames, used);
 }
 
 void Shard::join_cluster_if_founded() {
   if (!founding_.take_founded()) return;
-  std::optional<Uid> uid = founding_.catalog_uid();
-  if (uid && !store_.replicas().contains(*uid)) uid.reset();
-  if (uid && !replicas_.find(*uid)) replicas_.open(*uid, true);
+  std::optional<Uid> uid;
+  for (const auto& [local, state] : store_.replicas()) {
+    bool catalogs = state.spec.group == founding_.document()->catalog_group;
+    if (catalogs && state.life != store::Life::kDead) uid = local;
+  }
+  if (uid && !replicas_.find(*uid)) {
+    replicas_.open(*uid, store_.replicas().at(*uid).life == store::Life::kLive);
+  }
   keeper_.begin(*founding_.document(), uid);
   for (const auto& founder : founding_.document()->founders) peers_.meet(founder.address);
 }

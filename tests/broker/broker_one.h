@@ -103,7 +103,7 @@ class BrokerOne : public testing::Test {
     message.group = spec_.group;
     message.from = Uid{from};
     message.to = kShared;
-    replicas_.receive(message, {});
+    replicas_.receive(BrokerId{from}, message, {});
   }
   void settle() {
     for (const ReplicaEvent& event : replicas_.settle()) events_.push_back(event);

@@ -1,66 +1,10 @@
 // Replicas on the move in the catalog: one at a time, and the group has the last word.
-#include <gtest/gtest.h>
-
-#include "broker/catalog.h"
+#include "tests/broker/catalog_of_four.h"
 
 namespace strandlog::broker {
 namespace {
 
-StoreId store(uint8_t n) {
-  StoreId id;
-  id.bytes[0] = n;
-  return id;
-}
-
-TopicId orders() {
-  TopicId id;
-  id.bytes[0] = 1;
-  return id;
-}
-
-const wire::TopicPartition kWhere{orders(), 0};
-constexpr uint64_t kCreation = 1;
-
-/// Brokers 1 to 4 with stores of their numbers; partition 0 has replicas 5, 6, 7 on 1, 2, 3.
-class CatalogMoves : public testing::Test {
- protected:
-  CatalogMoves() {
-    wire::FoundingDocument document;
-    for (uint8_t n = 1; n <= 4; ++n) {
-      document.founders.push_back({{BrokerId{n}, store(n), "", ""}, Uid{n}});
-    }
-    apply(wire::catalog::Found{document});
-    wire::catalog::CreateTopic create{orders(), "orders", {}, {{{}, kCreation, {}}}, 0};
-    for (uint8_t n = 1; n <= 3; ++n) create.partitions[0].replicas.push_back(replica(4u + n, n));
-    apply(create);
-    for (uint8_t n = 1; n <= 3; ++n) made(4u + n, n);
-  }
-  static wire::CatalogReplica replica(uint64_t uid, uint8_t broker, uint8_t on = 0) {
-    return {Uid{uid}, BrokerId{broker}, store(on != 0 ? on : broker)};
-  }
-  void apply(const wire::catalog::Command& command) {
-    catalog_.apply(catalog_.applied().plus(1), command);
-  }
-  void made(uint64_t uid, uint8_t on) {
-    apply(wire::catalog::ReplicaCreated{Uid{uid}, store(on), kCreation});
-  }
-  /// Broker n comes with another store.
-  void wiped(uint8_t n, uint8_t now) {
-    apply(wire::catalog::RegisterBroker{{BrokerId{n}, store(now), "", ""}, BootEpoch{1}});
-  }
-  void move(uint64_t from, const wire::CatalogReplica& to) {
-    apply(wire::catalog::MoveReplica{kWhere, kCreation, Uid{from}, to});
-  }
-  void members(uint64_t configuration, const std::vector<wire::CatalogReplica>& voters) {
-    apply(wire::GroupMembers{kWhere, kCreation, Index{configuration}, voters});
-  }
-  const CatalogPartition& partition() { return *catalog_.partition(kWhere); }
-  std::optional<Uid> coming() {
-    return partition().move ? std::optional(partition().move->to.uid) : std::nullopt;
-  }
-
-  Catalog catalog_;
-};
+using CatalogMoves = CatalogOfFour;
 
 TEST_F(CatalogMoves, AReplicaComesUnderAFreshUid) {
   move(7, replica(8, 4));
@@ -180,7 +124,7 @@ TEST_F(CatalogMoves, TheCatalogsOwnGroupMovesLikeAnyOther) {
   wiped(3, 33);
   apply(wire::catalog::MoveReplica{kCatalogPartition, 0, Uid{3}, replica(8, 3, 33)});
   ASSERT_TRUE(catalog_.partition(kCatalogPartition)->move);
-  apply(wire::catalog::ReplicaCreated{Uid{8}, store(33), 0});
+  apply(wire::catalog::ReplicaCreated{Uid{8}, store_number(33), 0});
   EXPECT_TRUE(catalog_.partition(kCatalogPartition)->made.contains(Uid{8}));
 
   apply(wire::GroupMembers{kCatalogPartition,

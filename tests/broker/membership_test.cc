@@ -40,7 +40,7 @@ class MembershipTest : public BrokerOne {
     append.to = kShared;
     append.term = Term{3};
     append.last = Index{1};
-    replicas_.receive(append, entries.pieces);
+    replicas_.receive(BrokerId{2}, append, entries.pieces);
     settle();
   }
 };
@@ -72,6 +72,40 @@ TEST_F(MembershipTest, AFollowerIsInTheConfigurationThatItIsSent) {
   next.index = Index{1};
   EXPECT_EQ(replica().group->membership(), next);
   EXPECT_EQ(newest_on_disk(), next);
+}
+
+// It was down while who votes changed, and may have to tell the leader where their logs part.
+TEST_F(MembershipTest, ALeaderThatIsNoMemberYetIsAnswered) {
+  wire::RaftMessage append;
+  append.kind = wire::RaftMessage::Kind::kAppend;
+  append.group = spec_.group;
+  append.from = Uid{9};
+  append.to = kShared;
+  append.term = Term{3};
+  append.prev = append.last = Index{5};
+  append.prev_term = Term{2};
+  sent();
+
+  replicas_.receive(BrokerId{3}, append, {});
+  write();
+
+  std::vector<wire::RaftMessage> answers = sent();
+  ASSERT_EQ(answers.size(), 1u);
+  EXPECT_EQ(answers[0].to, Uid{9});
+  EXPECT_FALSE(answers[0].accepted);
+}
+
+TEST_F(MembershipTest, AMemberIsNotHeardFromAnotherBroker) {
+  wire::RaftMessage request;
+  request.kind = wire::RaftMessage::Kind::kVoteRequest;
+  request.group = spec_.group;
+  request.from = Uid{2};
+  request.to = kShared;
+  request.term = Term{3};
+
+  replicas_.receive(BrokerId{3}, request, {});
+
+  EXPECT_EQ(replica().group->term(), Term{});
 }
 
 TEST_F(MembershipTest, AnAppendWhoseConfigurationCannotBeReadIsDropped) {

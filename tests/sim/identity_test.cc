@@ -9,50 +9,6 @@ namespace {
 
 using Violations = std::vector<std::string>;
 
-std::set<Uid> uids_of(const SimBroker& broker) {
-  std::set<Uid> uids;
-  for (const auto& [uid, state] : broker.store().replicas()) uids.insert(uid);
-  return uids;
-}
-
-// Whoever speaks for one of these replicas from now on violates what must hold.
-void silence_forever(Story& story, const std::set<Uid>& uids) {
-  story.cluster.network().set_tap([&story, uids](const Sighting& sighting) {
-    story.cluster.watch().saw(sighting);
-    if (sighting.kind != ListenerKind::kPeer) return;
-    auto message = wire::decode_peer_message(sighting.message.control);
-    if (!message.ok()) return;
-    for (const wire::RaftMessage& raft : message->raft) {
-      story.expect(!uids.contains(raft.from), "a wiped replica speaks");
-    }
-    for (const wire::ReplicaReport& report : message->replicas) {
-      story.expect(!uids.contains(report.uid), "a wiped replica is reported");
-    }
-  });
-}
-
-// ------------------------------------------------------------------------------------------ wiped
-
-Violations a_broker_is_wiped() {
-  Story story;
-  story.send(0, 20);
-  story.send(1, 20);
-  size_t leader = story.leader(0);
-  SimBroker& broker = story.cluster.broker(leader);
-  std::set<Uid> uids = uids_of(broker);
-  broker.wipe();
-  silence_forever(story, uids);
-  story.start(leader);
-  story.send(0, 20);
-  story.send(1, 20);
-  story.wait_ms(10'000);
-  story.expect(broker.is_up() && broker.store().replicas().empty(), "it holds something");
-  story.read();
-  return story.end(false);
-}
-
-TEST(Identity, AWipedBrokerHoldsNothingAndNeverSpeaksForWhatItHeld) { tell(a_broker_is_wiped); }
-
 // ------------------------------------------------------------------------------------------ older
 
 // A follower is restored from a backup while only it and the leader hold the newest records; the

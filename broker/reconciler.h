@@ -1,0 +1,20 @@
+// Reconciler: which replicas should move, as the catalog leader sees the cluster.
+#pragma once
+
+#include <functional>
+#include <vector>
+
+#include "broker/catalog.h"
+
+namespace strandlog::broker {
+
+/// Moves to propose now, most endangered partitions first, under uids from catalog.next_uid() on:
+/// for a replica whose store is gone a new one on what its broker has in its place, and for the
+/// catalog's group a voter more while it has fewer than the cluster's size asks for (1, 3 from
+/// three brokers on, 5 from five). None for a partition without a live majority: nobody could take
+/// it in. `alive` tells of brokers; at most `most` partitions are on the move at a time.
+std::vector<wire::catalog::MoveReplica> plan_moves(const Catalog& catalog,
+                                                   const std::function<bool(BrokerId)>& alive,
+                                                   size_t most);
+
+}  // namespace strandlog::broker

@@ -1,0 +1,93 @@
+// Which replicas should move: lost ones, the most endangered first, where there is a majority.
+#include "broker/reconciler.h"
+
+#include "tests/broker/catalog_of_four.h"
+
+namespace strandlog::broker {
+namespace {
+
+class ReconcilerTest : public CatalogOfFour {
+ protected:
+  std::vector<wire::catalog::MoveReplica> plan(size_t most = 10) {
+    return plan_moves(
+        catalog_, [this](BrokerId id) { return !dead_.contains(id); }, most);
+  }
+  std::set<BrokerId> dead_;
+};
+
+TEST_F(ReconcilerTest, WhatIsWholeStaysAsItIs) { EXPECT_TRUE(plan().empty()); }
+
+TEST_F(ReconcilerTest, ABrokerThatIsAwayIsNotLost) {
+  dead_ = {BrokerId{3}};
+
+  EXPECT_TRUE(plan().empty());
+}
+
+TEST_F(ReconcilerTest, ALostReplicaIsReplacedByAFreshOneOnTheSameBroker) {
+  wiped(3, 33);
+
+  std::vector<wire::catalog::MoveReplica> moves = plan();
+
+  ASSERT_EQ(moves.size(), 2u);  // of the catalog and of the topic
+  EXPECT_EQ(moves[0].where, kCatalogPartition);
+  EXPECT_EQ(moves[0].from, Uid{3});
+  EXPECT_EQ(moves[0].to, replica(8, 3, 33));
+  EXPECT_EQ(moves[1].where, kWhere);
+  EXPECT_EQ(moves[1].from, Uid{7});
+  EXPECT_EQ(moves[1].to, replica(9, 3, 33));
+}
+
+TEST_F(ReconcilerTest, WhatIsOnTheMoveIsLeftAloneUntilItsStoreIsLostToo) {
+  wiped(3, 33);
+  for (const auto& move : plan()) apply(move);
+  EXPECT_TRUE(plan().empty());
+
+  wiped(3, 34);
+
+  EXPECT_EQ(plan(2).size(), 0u) << "two are under way already";
+  EXPECT_EQ(plan(4).size(), 2u);
+}
+
+TEST_F(ReconcilerTest, NobodyCanBeTakenInWithoutAMajority) {
+  wiped(2, 22);
+  wiped(3, 33);
+
+  for (const auto& move : plan()) EXPECT_NE(move.where, kWhere);
+}
+
+TEST_F(ReconcilerTest, TheMostEndangeredComesFirst) {
+  wiped(5, 5);
+  apply(wire::GroupMembers{
+      kCatalogPartition,
+      0,
+      Index{9},
+      {replica(1, 1), replica(2, 2), replica(3, 3), replica(4, 4), replica(50, 5)}});
+
+  wiped(3, 33);  // the catalog's group can lose another one, the topic's cannot
+
+  EXPECT_EQ(plan(1)[0].where, kWhere);
+}
+
+// Founded by one broker, which others have joined.
+TEST(Reconciler, TheCatalogsGroupGrowsWithTheCluster) {
+  Catalog catalog;
+  auto apply = [&](const wire::catalog::Command& command) {
+    catalog.apply(catalog.applied().plus(1), command);
+  };
+  auto everybody = [](BrokerId) { return true; };
+  wire::FoundingDocument document;
+  document.founders.push_back({{BrokerId{1}, store_number(1), "", ""}, Uid{1}});
+  apply(wire::catalog::Found{document});
+  apply(wire::catalog::RegisterBroker{{BrokerId{2}, store_number(2), "", ""}, BootEpoch{1}});
+  EXPECT_TRUE(plan_moves(catalog, everybody, 10).empty()) << "two are no better than one";
+
+  apply(wire::catalog::RegisterBroker{{BrokerId{3}, store_number(3), "", ""}, BootEpoch{1}});
+
+  auto moves = plan_moves(catalog, everybody, 10);
+  ASSERT_EQ(moves.size(), 1u);
+  EXPECT_EQ(moves[0].from, Uid{});
+  EXPECT_EQ(moves[0].to.broker, BrokerId{2});
+}
+
+}  // namespace
+}  // namespace strandlog::broker

@@ -1,0 +1,168 @@
+// Brokers that lost their disks: they get their replicas back, under other names, by themselves.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "tests/sim/story.h"
+#include "wire/codec.h"
+
+namespace strandlog::sim {
+namespace {
+
+using Violations = std::vector<std::string>;
+
+std::set<Uid> uids_of(const SimBroker& broker) {
+  std::set<Uid> uids;
+  for (const auto& [uid, state] : broker.store().replicas()) uids.insert(uid);
+  return uids;
+}
+
+// Whoever speaks for one of these replicas from now on violates what must hold.
+void silence_forever(Story& story, const std::set<Uid>& uids) {
+  story.cluster.network().set_tap([&story, uids](const Sighting& sighting) {
+    story.cluster.watch().saw(sighting);
+    if (sighting.kind != ListenerKind::kPeer) return;
+    auto message = wire::decode_peer_message(sighting.message.control);
+    if (!message.ok()) return;
+    for (const wire::RaftMessage& raft : message->raft) {
+      story.expect(!uids.contains(raft.from), "a wiped replica speaks");
+    }
+    for (const wire::ReplicaReport& report : message->replicas) {
+      story.expect(!uids.contains(report.uid), "a wiped replica is reported");
+    }
+  });
+}
+
+bool votes(const store::ReplicaState& state) {
+  auto members = wire::decode_configuration(state.configurations.back().value);
+  return members.ok() && members->outgoing.empty() &&
+         std::any_of(members->voters.begin(), members->voters.end(),
+                     [&](const auto& voter) { return voter.uid == state.spec.uid; });
+}
+
+// It has a replica of both partitions and of the catalog, and all of them vote.
+bool is_whole(Story& story, size_t number) {
+  SimBroker& broker = story.cluster.broker(number);
+  if (!broker.is_up()) return false;
+  const auto& replicas = broker.store().replicas();
+  return replicas.size() == 3 && std::all_of(replicas.begin(), replicas.end(), [](const auto& one) {
+           const store::ReplicaState& state = one.second;
+           return state.life == store::Life::kLive && !state.fault && votes(state);
+         });
+}
+
+void expect_whole(Story& story, size_t broker) {
+  story.expect_soon([&, broker] { return is_whole(story, broker); },
+                    "broker " + std::to_string(broker) + " did not get its replicas back");
+}
+
+void wipe_and_start(Story& story, size_t broker) {
+  silence_forever(story, uids_of(story.cluster.broker(broker)));
+  story.cluster.broker(broker).wipe();
+  story.start(broker);
+}
+
+Violations a_broker_is_wiped(bool leads) {
+  Story story;
+  story.send(0, 20);
+  story.send(1, 20);
+  size_t broker = leads ? story.leader(0) : story.followers(0).first;
+  wipe_and_start(story, broker);
+  story.send(0, 20);
+  story.send(1, 20);
+  expect_whole(story, broker);
+  story.read();
+  return story.end(true);
+}
+
+TEST(Restoration, AFollowerThatWasWipedComesBackUnderOtherUids) {
+  tell([] { return a_broker_is_wiped(false); });
+}
+
+TEST(Restoration, ALeaderThatWasWipedComesBackUnderOtherUids) {
+  tell([] { return a_broker_is_wiped(true); });
+}
+
+// In the end no store is left that the cluster was founded with.
+Violations one_after_the_other_is_wiped() {
+  Story story;
+  story.send(0, 20);
+  for (size_t broker : {1, 2, 3, 1}) {
+    wipe_and_start(story, broker);
+    expect_whole(story, broker);
+    story.send(0, 5);
+    story.send(1, 5);
+  }
+  story.read();
+  return story.end(true);
+}
+
+TEST(Restoration, EveryBrokerMayLoseItsDiskInItsTurn) { tell(one_after_the_other_is_wiped); }
+
+Violations a_broker_is_wiped_again_half_way() {
+  Story story;
+  story.send(0, 100);
+  size_t broker = story.followers(0).first;
+  wipe_and_start(story, broker);
+  story.expect_soon(
+      [&] {
+        return story.cluster.broker(broker).is_up() &&
+               !story.cluster.broker(broker).store().replicas().empty();
+      },
+      "it was given nothing");
+  wipe_and_start(story, broker);
+  expect_whole(story, broker);
+  story.send(0, 20);
+  story.read();
+  return story.end(true);
+}
+
+TEST(Restoration, ABrokerThatIsWipedAgainHalfWayComesBack) {
+  tell(a_broker_is_wiped_again_half_way);
+}
+
+// Only it and the leader have the newest records; then the leader dies.
+Violations a_wiped_follower_was_in_the_quorum() {
+  Story story;
+  story.send(0, 20);
+  size_t leader = story.leader(0);
+  auto [late, wiped] = story.followers(0);
+  story.kill(late);
+  story.send(0, 20);
+  silence_forever(story, uids_of(story.cluster.broker(wiped)));
+  story.cluster.broker(wiped).wipe();
+  story.kill(leader);
+  story.start(wiped);
+  story.start(late);
+  story.wait_ms(10'000);
+  story.expect(story.leader_now(0) == 0, "somebody leads without what was acknowledged");
+  story.start(leader);
+  story.send(0, 10);
+  expect_whole(story, wiped);
+  story.read();
+  return story.end(true);
+}
+
+TEST(Restoration, UntilTheLeaderIsBackNobodyLeadsInPlaceOfAWipedQuorum) {
+  tell(a_wiped_follower_was_in_the_quorum);
+}
+
+Violations two_of_three_are_wiped() {
+  Story story;
+  story.send(0, 20);
+  size_t leader = story.leader(0);
+  auto [one, other] = story.followers(0);
+  for (size_t broker : {one, other}) wipe_and_start(story, broker);
+  story.wait_ms(20'000);
+  story.expect(story.leader_now(0) == 0, "a minority of one leads");
+  story.expect(story.cluster.broker(leader).store().replicas().size() == 3, "it lost something");
+  for (size_t broker : {one, other}) {
+    story.expect(story.cluster.broker(broker).store().replicas().empty(), "something was founded");
+  }
+  return story.cluster.violations();
+}
+
+TEST(Restoration, TwoOfThreeWipedFoundNothingAnew) { tell(two_of_three_are_wiped); }
+
+}  // namespace
+}  // namespace strandlog::sim
