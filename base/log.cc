@@ -4,12 +4,18 @@
 #include <spdlog/spdlog.h>
 
 #include <atomic>
+#include <chrono>
 
 namespace strandlog {
 namespace {
 // The threshold is the one process-wide value: a logger that had to be handed to every class would
 // be a parameter of all of them.
 std::atomic<LogLevel> threshold{LogLevel::kInfo};
+
+std::function<int64_t()>& log_clock() {
+  static std::function<int64_t()> clock;
+  return clock;
+}
 
 spdlog::logger& logger() {
   static spdlog::logger instance = [] {
@@ -24,10 +30,14 @@ spdlog::logger& logger() {
 
 spdlog::level::level_enum spd(LogLevel level) {
   switch (level) {
-    case LogLevel::kDebug: return spdlog::level::debug;
-    case LogLevel::kInfo: return spdlog::level::info;
-    case LogLevel::kWarn: return spdlog::level::warn;
-    case LogLevel::kError: return spdlog::level::err;
+    case LogLevel::kDebug:
+      return spdlog::level::debug;
+    case LogLevel::kInfo:
+      return spdlog::level::info;
+    case LogLevel::kWarn:
+      return spdlog::level::warn;
+    case LogLevel::kError:
+      return spdlog::level::err;
   }
   return spdlog::level::err;
 }
@@ -53,6 +63,7 @@ void append_value(std::string& line, std::string_view value) {
 }  // namespace
 
 void set_log_level(LogLevel level) { threshold.store(level, std::memory_order_relaxed); }
+void set_log_clock(std::function<int64_t()> clock) { log_clock() = std::move(clock); }
 LogLevel log_level() { return threshold.load(std::memory_order_relaxed); }
 
 void log_event(LogLevel level, std::string_view event, std::initializer_list<LogField> fields) {
@@ -63,7 +74,12 @@ void log_event(LogLevel level, std::string_view event, std::initializer_list<Log
     line.push_back('=');
     append_value(line, field.value);
   }
-  logger().log(spd(level), "{}", line);
+  if (const auto& clock = log_clock()) {
+    const spdlog::log_clock::time_point when{std::chrono::microseconds(clock())};
+    logger().log(when, {}, spd(level), line);
+  } else {
+    logger().log(spd(level), "{}", line);
+  }
 }
 
 }  // namespace strandlog

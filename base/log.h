@@ -1,6 +1,7 @@
 // The one logger: events with key=value pairs, to stderr.
 #pragma once
 
+#include <functional>
 #include <initializer_list>
 #include <string>
 #include <string_view>
@@ -36,6 +37,9 @@ LogField kv(std::string_view key, const UuidOf<Tag>& id) {
 /// Lines below this level cost one comparison. Set once at start.
 void set_log_level(LogLevel level);
 LogLevel log_level();
+/// What the lines' time is read from, in microseconds since 1970, at least a second of them; an
+/// empty one is the system's clock, as at the start. No other thread may log meanwhile.
+void set_log_clock(std::function<int64_t()> clock);
 /// Prints "time level event key=value …". Any thread.
 void log_event(LogLevel level, std::string_view event, std::initializer_list<LogField> fields);
 

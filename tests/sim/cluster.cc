@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "base/log.h"
 #include "client/founding.h"
 #include "client/offset_lookup.h"
 
@@ -14,6 +15,8 @@ constexpr int64_t kHealMs = 30'000;
 constexpr int64_t kCleanStopMs = 4'000;
 constexpr int64_t kStillMs = 1'500;
 constexpr size_t kMostViolations = 20;
+// The beginning of a day: what log lines say is the time since the simulation began.
+constexpr int64_t kLogDayUs = 19'675 * 86'400'000'000;
 
 std::string host_name(size_t number) { return "broker" + std::to_string(number); }
 
@@ -29,6 +32,7 @@ SimCluster::SimCluster(uint64_t seed, const Options& options)
         return std::make_unique<SimClient>(schedule_, network_, dice_.fork(), of, history_);
       }()),
       port_(schedule_, *operator_) {
+  set_log_clock([this] { return kLogDayUs + schedule_.now().us; });
   network_.set_tap([this](const Sighting& sighting) { watch_.saw(sighting); });
   for (size_t n = 1; n <= options.brokers; ++n) add_broker(n, options);
 }
@@ -37,6 +41,7 @@ SimCluster::~SimCluster() {
   clients_.clear();
   operator_.reset();
   brokers_.clear();
+  set_log_clock({});
 }
 
 void SimCluster::add_broker(size_t number, const Options& options) {

@@ -23,7 +23,7 @@ struct SimTopic {
 };
 
 /// The same seed and the same calls give the same events, on every machine. One thread. Brokers and
-/// clients are numbered from 1; broker N is the host "brokerN".
+/// clients are numbered from 1; broker N is the host "brokerN". Log lines carry its virtual time.
 class SimCluster {
  public:
   struct Options {

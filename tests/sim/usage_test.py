@@ -36,6 +36,13 @@ class Usage(unittest.TestCase):
         self.assertEqual(self.run_with(short, OK).stdout, again)
         self.assertNotEqual(self.run_with(short.replace("1000", "2000"), OK).stdout, again)
 
+    def test_a_replay_prints_the_same_bytes_again(self):
+        short = "replay 2 clients=2 busy=20000"
+        first, second = self.run_with(short, OK), self.run_with(short, OK)
+        self.assertIn(" info ", first.stderr, "logs are part of it")
+        self.assertEqual(second.stderr, first.stderr)
+        self.assertEqual(second.stdout, first.stdout)
+
 
 if __name__ == "__main__":
     unittest.main()
