@@ -14,7 +14,6 @@ constexpr int64_t kWaitingMs = 2000;
 constexpr uint64_t kQueuedBytes = 64u << 20;
 constexpr int64_t kMostQueuedMs = 5'000;  // of a narrow connection
 constexpr size_t kPollMessages = 256;
-constexpr size_t kRememberedMessages = 64;
 
 }  // namespace
 
@@ -354,10 +353,7 @@ void Network::deliver(Connection& c, Direction direction, Message message) {
     event.incoming = true;
     event.link = c.server_link;
     if (c.kind == ListenerKind::kPeer) {
-      auto& kept = remembered_[{c.from, host_of(c.to)}];
-      if (dice_.percent(5)) kept.push_back(message);
-      if (kept.size() > kRememberedMessages)
-        kept.erase(kept.begin() + static_cast<ptrdiff_t>(dice_.below(kept.size())));
+      remembered_[{c.from, host_of(c.to)}].keep(message, schedule_.now(), dice_);
     }
   } else {
     event.link = c.client_link;
@@ -393,7 +389,7 @@ bool Network::replay(const std::string& from, const std::string& to) {
   if (kept == remembered_.end() || kept->second.empty()) return false;
   for (auto& [id, c] : connections_) {
     if (!c.up || c.kind != ListenerKind::kPeer || c.from != from || host_of(c.to) != to) continue;
-    Message old = kept->second[dice_.below(kept->second.size())];
+    Message old = kept->second.draw(dice_);
     if (is_full(c, kToServer, old)) return false;
     ++figures_.replayed;
     carry(id, c, kToServer, std::move(old));

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/env.h"
+#include "tests/sim/remembered.h"
 #include "tests/sim/schedule.h"
 
 namespace strandlog::sim {
@@ -61,8 +62,8 @@ class Network {
   bool reset(const std::string& a, const std::string& b, bool late = false);
   /// The processes of this host vanish without a word: the others notice by silence.
   void silence(const std::string& host);
-  /// Delivers once more a message that one host sent to a peer listener of another long ago. False
-  /// when there is none, or no connection for it.
+  /// Delivers once more a message that one host sent to a peer listener of another, seconds or
+  /// minutes ago. False when there is none, or no connection for it.
   bool replay(const std::string& from, const std::string& to);
   /// As they are from now on; the default heals.
   struct Weather {
@@ -152,7 +153,7 @@ class Network {
   };
   std::map<std::string, Listener> listeners_;
   std::map<std::pair<std::string, std::string>, uint64_t> cuts_;  ///< how many; never none
-  std::map<std::pair<std::string, std::string>, std::deque<Message>> remembered_;
+  std::map<std::pair<std::string, std::string>, Remembered> remembered_;
   std::function<void(const Sighting&)> tap_;
   uint64_t next_id_ = 1;
   Figures figures_;

@@ -150,5 +150,29 @@ TEST(Network, ReplaysWhatPeersSaidOnce) {
   EXPECT_FALSE(bench.network.replay("b", "a")) << "nobody listens there";
 }
 
+// Each second's messages are of another length. A place that is given away at random each time kept
+// them for seconds.
+TEST(Network, ReplaysWhatPeersSaidSecondsAndMinutesAgo) {
+  Bench bench;
+  constexpr size_t kSeconds = 240, kReplays = 200;
+  for (size_t second = 1; second <= kSeconds; ++second) {
+    bench.send(200, second);
+    bench.arrive(1'000);
+  }
+
+  size_t of_seconds = 0, of_minutes = 0;
+  for (size_t i = 0; i < kReplays; ++i) {
+    ASSERT_TRUE(bench.network.replay("a", "b"));
+    bench.run_ms(10);
+    auto events = Bench::drain(*bench.b);
+    ASSERT_EQ(events.size(), 1u);
+    size_t age = kSeconds - events[0].message.control.size();
+    of_seconds += age < 30 ? 1 : 0;
+    of_minutes += age >= 120 ? 1 : 0;
+  }
+  EXPECT_GT(of_seconds, kReplays / 3);
+  EXPECT_GT(of_minutes, kReplays / 8);
+}
+
 }  // namespace
 }  // namespace strandlog::sim
