@@ -24,6 +24,7 @@
 #include "tests/sim/aborts.h"
 #include "tests/sim/simulation.h"
 #include "tests/sim/workload.h"
+#include "tools/sim/cpu_limit.h"
 
 namespace strandlog::sim {
 namespace {
@@ -32,7 +33,7 @@ using Json = nlohmann::ordered_json;
 using SteadyTime = std::chrono::steady_clock::time_point;
 
 constexpr uint64_t kSeedsPerRepetition = 100;
-constexpr std::chrono::minutes kLongestSeed{5};  // a hundred times what it takes
+constexpr std::chrono::minutes kLongestSeed{5};  // of computing; a hundred times what it takes
 
 void say(int fd, const Json& line) {
   std::string text = line.dump() + "\n";
@@ -124,6 +125,21 @@ std::string contents(int file) {
   return out;
 }
 
+// Of one that did not say that it is done.
+std::string why_ended(int status, const std::string& said) {
+  const std::string how = "its process ended: ";
+  if (!WIFSIGNALED(status)) return how + "exit " + std::to_string(WEXITSTATUS(status));
+  switch (int signal = WTERMSIG(status)) {
+    case SIGABRT:
+      return why_aborted(said);
+    case SIGXCPU:
+      return how + "it computed for more than " +
+             std::to_string(std::chrono::seconds(kLongestSeed).count()) + " s";
+    default:
+      return how + "signal " + std::to_string(signal);
+  }
+}
+
 class Runs {
  public:
   explicit Runs(const RunOptions& options)
@@ -150,7 +166,6 @@ class Runs {
   struct Worker {
     pid_t pid = 0;
     uint64_t seed = 0;  ///< under way
-    SteadyTime since;
     bool ended = false;
     int words = -1;  ///< what it says on stderr, of this seed alone
     std::string unread;
@@ -178,6 +193,7 @@ class Runs {
       for (; seed <= options_.last && !is_late(); seed += options_.jobs) {
         // Failing disks fill the log; replay shows it.
         if (ftruncate(words, 0) != 0 || lseek(words, 0, SEEK_SET) != 0) _exit(1);
+        limit_cpu(kLongestSeed);
         say(ends[1], {{"begin", seed}});
         const Plan plan = cut_down(draw_plan(seed), options_.cuts);
         Outcome outcome = simulate(plan, {.judges_all = options_.mutant != Mutant::kNone});
@@ -196,7 +212,7 @@ class Runs {
       _exit(0);
     }
     close(ends[1]);
-    workers_[ends[0]] = {pid, seed, std::chrono::steady_clock::now(), false, words, {}};
+    workers_[ends[0]] = {pid, seed, false, words, {}};
   }
 
   // What is below may still break one, and is lower.
@@ -218,18 +234,9 @@ class Runs {
   void listen() {
     std::vector<pollfd> polled;
     for (const auto& [fd, worker] : workers_) polled.push_back({fd, POLLIN, 0});
-    if (poll(polled.data(), polled.size(), 1000) < 0) return;
-    end_what_hangs();
+    if (poll(polled.data(), polled.size(), -1) < 0) return;
     for (const pollfd& one : polled) {
       if (one.revents != 0) read_from(one.fd);
-    }
-  }
-
-  // Its end is counted like any other.
-  void end_what_hangs() {
-    auto now = std::chrono::steady_clock::now();
-    for (const auto& [fd, worker] : workers_) {
-      if (now >= worker.since + kLongestSeed) kill(worker.pid, SIGKILL);
     }
   }
 
@@ -248,7 +255,6 @@ class Runs {
   void hear(Worker& worker, const Json& line) {
     if (line.contains("begin")) {
       worker.seed = line["begin"];
-      worker.since = std::chrono::steady_clock::now();
     } else if (line.contains("end")) {
       worker.ended = true;
     } else {
@@ -265,11 +271,7 @@ class Runs {
     std::string said = contents(worker.words);
     close(worker.words);
     if (worker.ended) return;
-    bool aborted = WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT;
-    std::string how = WIFSIGNALED(status) ? "signal " + std::to_string(WTERMSIG(status))
-                                          : "exit " + std::to_string(WEXITSTATUS(status));
-    std::string what = aborted ? why_aborted(said) : "its process ended: " + how;
-    count({{"seed", worker.seed}, {"violations", {what}}});
+    count({{"seed", worker.seed}, {"violations", {why_ended(status, said)}}});
     begin(worker.seed + options_.jobs);
   }
 

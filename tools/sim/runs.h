@@ -28,8 +28,8 @@ struct Finding {
 /// None: all of them keep theirs. With a mutant each runs to its end and is judged whole.
 std::optional<Finding> find_one(const RunOptions& options);
 
-/// False when a seed broke a promise, ended its process or did not end within five minutes; the
-/// seeds behind it go on in a new process.
+/// False when a seed broke a promise, ended its process or computed for more than five minutes (the
+/// seeds behind it go on in a new process), or when a checker had nothing to look at.
 bool run_seeds(const RunOptions& options);
 
 }  // namespace strandlog::sim
