@@ -49,7 +49,7 @@ build-mutants:
 	cmake --build build-mutants --target strandlog-sim sim_test
 
 marks: build-mutants
-	build-mutants/strandlog-sim run --jobs $$(nproc) --seeds 1..200
+	build-mutants/strandlog-sim run --marks --jobs $$(nproc) --seeds 1..200
 
 mutants: build-mutants
 	build-mutants/sim_test --gtest_filter='Damage.*:Identity.*'

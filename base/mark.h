@@ -29,7 +29,8 @@ struct Mark {
 #ifdef STRANDLOG_MUTANTS
 template <MarkName kName>
 inline Mark mark_at{kName.text};
-/// `mark<"raft 4: the append begins below the commit">();` "raft N" is a case of docs/TESTING.md.
+/// `mark<"raft 4: the append begins below the commit">();` "raft N" is what tests/raft call case N.
+/// Those that no seed of the simulator can reach yet stand in tools/sim/marks.cc.
 template <MarkName kName>
 void mark() {
   ++mark_at<kName>.hits;

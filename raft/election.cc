@@ -143,6 +143,7 @@ void Group::Impl::on_vote_request(const Message& message, const VoteRequest& req
     return;
   }
   if (newer) become_follower(message.term, Uid{});
+  if (!membership().is_voter(self())) mark<"raft 8: who is no voter is asked for a vote">();
   const bool current = message.term == term();
   const bool free = hard_.vote == message.from || (hard_.vote.value == 0 && leader().value == 0);
   const bool granted = current && free && is_up_to_date(request);

@@ -169,14 +169,17 @@ void Group::Impl::answer_durable() {
 void Group::Impl::on_snapshot(const Message& message, const SnapshotOffer& offer) {
   if (offer.index_term > message.term || follow(message.from) == nullptr) return;
   if (offer.index <= commit_) {
+    mark<"raft 21: a snapshot at or below the commit">();
     following_.verified = std::max(following_.verified, commit_);
     return accept(message.from);
   }
   if (log_.term_at(offer.index) == offer.index_term) {
+    mark<"raft 21: a snapshot of what the log holds">();
     following_.verified = std::max(following_.verified, offer.index);
     advance_commit(offer.index);
     return accept(message.from);
   }
+  mark<"raft 21: a snapshot replaces the log">();
   CHECK(!out_.append_first && !out_.install);  // take() comes between two steps
   log_.reset(offer.index, offer.index_term, term());
   memberships_.reset(offer.membership);

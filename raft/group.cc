@@ -28,6 +28,7 @@ Group::Impl::Impl(GroupConfig config, Restored restored, uint64_t seed)
   // A log may not be newer than the term it was written in; one that is was restored in pieces.
   CHECK(log_.last_term() <= hard_.term);
   if (commit_ < log_.last()) mark<"raft 28: what is committed is learned again after a start">();
+  if (hard_.vote.value != 0) mark<"raft 29: a vote is remembered after a start">();
   restart_timer();
 }
 

@@ -2,6 +2,7 @@
 #include "raft/memberships.h"
 
 #include "base/check.h"
+#include "base/mark.h"
 
 namespace strandlog::raft {
 
@@ -18,6 +19,7 @@ void Memberships::append(Membership next) {
 void Memberships::truncate(Index from) {
   while (current().index >= from && current().index != Index{}) {
     CHECK(kept_.size() > 1);  // all below the newest are committed, and nobody overwrites those
+    mark<"raft 10: a configuration is overwritten">();
     kept_.pop_back();
   }
 }

@@ -64,6 +64,7 @@ bool Progress::accepted(Index match) {
     }
   }
   const bool snapshot_done = pace_ == Pace::kSnapshot && match_ >= snapshot_index_;
+  if (snapshot_done) mark<"raft 22: an answer reaches the snapshot">();
   if (snapshot_done || probe_fits || (grew && pace_ == Pace::kProbe)) {
     clear_flight();
     pace_ = Pace::kReplicate;
@@ -113,6 +114,7 @@ void Progress::to_snapshot(Index at_least) {
 }
 
 void Progress::forget_match() {
+  mark<"raft 29: a follower that started again proves its log anew">();
   reprobe();
   match_ = Index{};
   told_commit = Index{};

@@ -19,6 +19,7 @@ void Group::Impl::fill_send(Leader& leader, Uid to, Progress& progress) {
   if (!progress.reachable || progress.pace() == Pace::kSnapshot) return;
   const Index prev = progress.next().previous();
   if (prev < log_.start()) {
+    mark<"raft 23: a follower needs what is trimmed">();
     if (!progress.paused()) request_snapshot(to, progress, log_.start());
     return;
   }
@@ -92,7 +93,9 @@ void Group::Impl::sent(Uid to, Index last, uint64_t bytes, bool compacted) {
   Progress& progress = found->second;
   const Index prev = progress.asked()->prev;
   const bool moved = progress.sent(compacted ? prev : last, compacted ? 0 : bytes);
-  if (moved && compacted) request_snapshot(to, progress, std::max(log_.start(), prev.plus(1)));
+  if (!moved || !compacted) return;
+  mark<"raft 23: entries are trimmed before they are read">();
+  request_snapshot(to, progress, std::max(log_.start(), prev.plus(1)));
 }
 
 void Group::Impl::snapshot_done(Uid to, bool ok) {
@@ -104,6 +107,7 @@ void Group::Impl::snapshot_done(Uid to, bool ok) {
   if (ok) {
     progress.to_probe(std::min(progress.snapshot_index(), log_.last()).plus(1));
   } else {
+    mark<"raft 22: a snapshot that failed waits for the next heartbeat">();
     progress.reprobe();
     progress.pause();
   }

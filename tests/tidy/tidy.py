@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Checks what a compiler cannot: layers, libraries in their one file, banned words, unbuilt files.
+"""Checks what a compiler cannot: layers, libraries in their one file, banned words, unbuilt files,
+cases without a mark.
 
     tests/tidy/tidy.py [ROOT]        a line per offence and exit 1; long functions and files as notes
     tests/tidy/tidy.py --list        the C++ sources, one per line
@@ -248,6 +249,36 @@ def check_built(paths, cmake_lists):
             yield Offence(path, 1, "no CMakeLists.txt names this file")
 
 
+# ---------------------------------------------------------------------------------------- marks
+
+CASES = re.compile(r"// cases? (\d+(?:(?:, | and | to )\d+)*)")
+RAFT_MARK = re.compile(r'"(raft (\d+): [^"]*)"')
+
+
+def cases_of(line):
+    """The numbers of the Raft cases that a test's comment names."""
+    match = CASES.search(line)
+    for part in re.split(r", | and ", match.group(1)) if match else []:
+        first, _, last = part.partition(" to ")
+        yield from range(int(first), int(last or first) + 1)
+
+
+def check_marks(texts):
+    """Each Raft case with a test has a mark; each excuse (tools/sim/marks.cc) is for a mark."""
+    marks = [mark for path, text in texts.items() if path.startswith("raft/")
+             for mark in RAFT_MARK.findall(text)]
+    numbers = {int(number) for _, number in marks}
+    for path, text in texts.items():
+        for number, line in enumerate(text.split("\n"), 1):
+            if path.startswith("tests/raft/"):
+                for case in sorted(set(cases_of(line)) - numbers):
+                    yield Offence(path, number, f"no mark of raft/ is of case {case}")
+            if path == "tools/sim/marks.cc":
+                for mark in RAFT_MARK.findall(line):
+                    if mark not in marks:
+                        yield Offence(path, number, f'raft/ has no mark "{mark[0]}"')
+
+
 # ---------------------------------------------------------------------------------------- notes
 
 NOT_A_FUNCTION = re.compile(
@@ -307,6 +338,7 @@ def check_tree(root):
              for path in walk(root, lambda p: os.path.basename(p) == "CMakeLists.txt")}
     offences = [o for path in paths for o in check_file(path, texts[path])]
     offences += check_built(paths, cmake)
+    offences += check_marks(texts)
     return paths, offences, [n for path in paths for n in notes(path, texts[path])]
 
 

@@ -142,6 +142,18 @@ class Tidy(unittest.TestCase):
         self.assertEqual([o.path for o in tidy.check_built(paths, lists)],
                          ["base/forgotten.cc", "raft/a.cc"])
 
+    def test_finds_cases_without_a_mark_and_excuses_for_none(self):
+        texts = {
+            "raft/a.cc": 'mark<"raft 4: a">();\nmark<"raft 6: b">();\nmark<"raft: c">();\n',
+            "tests/raft/a_test.cc": ("TEST(A, B) {  // case 4, thesis 3.3\n"
+                                     "TEST(A, C) {  // cases 3 to 5, 7\n// in case it fails\n"),
+            "tests/store/a_test.cc": "TEST(A, B) {  // case 9\n",
+            "tools/sim/marks.cc": '{"raft 6: b", kWhy},\n{"raft 6: x", kWhy},\n',
+        }
+        self.assertEqual([(o.path, o.line, o.what.split()[-1]) for o in tidy.check_marks(texts)],
+                         [("tests/raft/a_test.cc", 2, "3"), ("tests/raft/a_test.cc", 2, "5"),
+                          ("tests/raft/a_test.cc", 2, "7"), ("tools/sim/marks.cc", 2, 'x"')])
+
     def test_measures_functions(self):
         body = "  if (x) {\n    call([] { return 1; });\n  }\n" * 20
         text = (FIRST + "namespace a {\nclass B {\n  int short_one() const { return 1; }\n};\n"

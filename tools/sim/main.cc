@@ -54,6 +54,10 @@ OptionTable options() {
        .type = OptionType::kBool,
        .fallback = "false",
        .help = "a line of JSON for each seed and one for all; one for what is checked"},
+      {.name = "marks",
+       .type = OptionType::kBool,
+       .fallback = "false",
+       .help = "run fails when a mark is not reached by any seed and not excused"},
       {.name = "help", .type = OptionType::kBool, .fallback = "false", .help = "this text"},
   };
 }
@@ -135,6 +139,7 @@ Result<RunOptions> run_options(const OptionValues& values) {
   out.jobs = static_cast<unsigned>(values.integer("jobs"));
   out.minutes = values.integer("minutes");
   out.json = values.flag("json");
+  out.judges_marks = values.flag("marks");
   return out;
 }
 
@@ -189,6 +194,9 @@ int main_with(const std::vector<std::string>& arguments) {
   }
   auto run = run_options(*values);
   if (!run.ok()) return wrong_usage(run.error().text);
+#ifndef STRANDLOG_MUTANTS
+  if (run->judges_marks) return wrong_usage("this build has no marks: make marks");
+#endif
   if (verb == "mutants") return mutants(*run, only);
   set_log_level(LogLevel::kError);
   return run_seeds(*run) ? kOk : kFound;

@@ -25,6 +25,7 @@
 #include "tests/sim/simulation.h"
 #include "tests/sim/workload.h"
 #include "tools/sim/cpu_limit.h"
+#include "tools/sim/marks.h"
 
 namespace strandlog::sim {
 namespace {
@@ -159,7 +160,8 @@ class Runs {
     for (unsigned k = 0; k < options_.jobs; ++k) begin(options_.first + k);
     while (!workers_.empty()) listen();
     report();
-    return bad_ == 0 && report_idle() == 0;
+    bool all_looked = report_idle() == 0;
+    return report_wrong_marks() == 0 && all_looked && bad_ == 0;
   }
 
  private:
@@ -315,15 +317,6 @@ class Runs {
     std::fflush(stdout);
   }
 
-  void report_marks() const {
-    size_t reached = 0;
-    for (const auto& [name, hits] : marks_) {
-      reached += hits > 0 ? 1 : 0;
-      if (hits == 0) std::printf("  never reached: %s\n", name.c_str());
-    }
-    if (!marks_.empty()) std::printf("%zu of %zu marks reached\n", reached, marks_.size());
-  }
-
   void report_what_is_left() const {
     if (next_ > options_.last) return;
     if (next_ == options_.first) return (void)std::printf("seed %" PRIu64 " did not run\n", next_);
@@ -349,6 +342,13 @@ class Runs {
       ++idle;
     }
     return idle;
+  }
+
+  size_t report_wrong_marks() const {
+    if (!options_.judges_marks) return 0;
+    std::vector<std::string> wrong = wrong_marks(marks_);
+    for (const std::string& line : wrong) std::fprintf(stderr, "%s\n", line.c_str());
+    return wrong.size();
   }
 
   void report() {
@@ -393,7 +393,7 @@ class Runs {
       std::printf(" %s=%" PRIu64, name.c_str(), count);
     }
     std::printf("\n");
-    report_marks();
+    print_marks(marks_);
     report_what_is_left();
     std::printf("%.0f seeds a minute, %.0f virtual seconds a second and job\n", seeds_per_minute,
                 speed);
@@ -408,7 +408,8 @@ class Runs {
   uint64_t next_;             ///< the first seed that did not run
   std::set<uint64_t> ahead_;  ///< above next_, and ran
   int64_t virtual_ms_ = 0;
-  std::map<std::string, uint64_t> totals_, faults_, marks_;
+  std::map<std::string, uint64_t> totals_, faults_;
+  MarkHits marks_;
   EffectCounts effects_;
 };
 

@@ -14,8 +14,9 @@ namespace strandlog::sim {
 struct RunOptions {
   uint64_t first = 1, last = 1;
   unsigned jobs = 1;
-  int64_t minutes = 0;  ///< no seed begins later than this; 0: all of them run
-  bool json = false;    ///< a line for each seed and one for all, on standard output
+  int64_t minutes = 0;        ///< no seed begins later than this; 0: all of them run
+  bool json = false;          ///< a line for each seed and one for all, on standard output
+  bool judges_marks = false;  ///< each must be reached or excused, see marks.h
   Mutant mutant = Mutant::kNone;
   Cuts cuts;  ///< left out of each plan
 };
@@ -29,7 +30,8 @@ struct Finding {
 std::optional<Finding> find_one(const RunOptions& options);
 
 /// False when a seed broke a promise, ended its process or computed for more than five minutes (the
-/// seeds behind it go on in a new process), or when a checker had nothing to look at.
+/// seeds behind it go on in a new process), when a checker had nothing to look at, or when marks
+/// are judged and one is wrong.
 bool run_seeds(const RunOptions& options);
 
 }  // namespace strandlog::sim
