@@ -149,10 +149,7 @@ void Group::Impl::on_append_answer(const Message& message, const AppendAnswer& a
   Leader* leader = leading();
   if (leader == nullptr) return;
   auto found = leader->followers.find(message.from);
-  if (found == leader->followers.end()) {
-    mark<"raft 27: an answer of no member">();
-    return;
-  }
+  if (found == leader->followers.end()) return;
   Progress& progress = found->second;
   if (answer.accepted && answer.match > log_.last()) return;  // no entry of ours
   progress.silent_ticks = 0;

@@ -1,5 +1,6 @@
 // Messages in: who may speak, the term rule (Raft thesis figure 3.1, "Rules for Servers"),
 // dispatch.
+#include "base/mark.h"
 #include "raft/group_impl.h"
 
 namespace strandlog::raft {
@@ -22,7 +23,10 @@ void Group::Impl::step(const Message& message) {
   if (!active_ || message.group != config_.group || message.to != self()) return;
   if (message.from == self() || message.from.value == 0) return;
   // Requests of unknown members count: the configuration that names them may not be here yet.
-  if (is_answer(message.body) && membership().find(message.from) == nullptr) return;
+  if (is_answer(message.body) && membership().find(message.from) == nullptr) {
+    mark<"raft 27: an answer of no member">();
+    return;
+  }
   // Vote requests may be refused without taking over their term.
   if (const auto* request = std::get_if<VoteRequest>(&message.body)) {
     return on_vote_request(message, *request);
