@@ -55,7 +55,8 @@ void Replicas::close(Uid uid) {
   auto found = replicas_.find(uid);
   if (found == replicas_.end()) return;
   if (found->second.group) give_up(found->second);
-  by_group_.erase(found->second.spec.group);
+  auto of_group = by_group_.find(found->second.spec.group);
+  if (of_group != by_group_.end() && of_group->second == uid) by_group_.erase(of_group);
   known_leaders_.erase(uid);
   faulty_.erase(uid);
   if (found->second.group) host_.remove(uid);

@@ -145,7 +145,7 @@ class Replicas {
   Random& random_;
   raft::Host host_;
   std::map<Uid, Replica> replicas_;
-  std::map<GroupId, Uid> by_group_;
+  std::map<GroupId, Uid> by_group_;  ///< the newest: an old disk may bring one that was replaced
   std::map<Uid, std::pair<Uid, Term>> known_leaders_;
   std::map<uint64_t, PendingSend> pending_sends_;
   std::map<HeldKey, raft::Message> held_;  ///< until their rounds are durable

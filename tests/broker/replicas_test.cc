@@ -93,6 +93,21 @@ TEST_F(ReplicasTest, WhatIsRepeatedBeforeItIsDurableDoesNotPileUp) {
   }
 }
 
+// Its broker got its old disk back: the replica that was replaced goes, the new one stays.
+TEST_F(ReplicasTest, AGroupIsFoundInItsNewestReplica) {
+  store::ReplicaSpec newer = spec_;
+  newer.uid = Uid{9};
+  wire::Configuration members;
+  members.voters = {{newer.uid, BrokerId{1}, store_of(1)}};
+  store_->make(newer, wire::encode(members));
+  replicas_.open(newer.uid, true);
+
+  replicas_.close(kShared);
+
+  ASSERT_NE(replicas_.find(spec_.group), nullptr);
+  EXPECT_EQ(replicas_.find(spec_.group)->spec.uid, newer.uid);
+}
+
 TEST_F(ReplicasTest, AFaultyFollowerSaysNothing) {
   sent();
   replicas_.on_fault(kShared, "a byte has rotted");
