@@ -188,7 +188,7 @@ void CatalogKeeper::handle(const ReplyTo& to, const wire::DeleteTopicRequest& re
   }
   // Before it waits: 1000 requests may, with a topic's name each, not a stranger's megabytes.
   if (auto named = check_topic_name(request.name); !named.ok()) {
-    return context_.fail(to, named.error().code, named.error().text);
+    return context_.fail(to, Code::kNotFound, "no topic is called so: " + named.error().text);
   }
   // What is known here under this name may be gone, and another topic have it.
   Time deadline = context_.now.plus_ms(deadline_ms);

@@ -65,7 +65,7 @@ TEST_F(CatalogKeeperTest, DeletesNoTopicBeforeItKnowsWhatWasCommitted) {
 TEST_F(CatalogKeeperTest, LetsNoNameWaitThatNoTopicCanHave) {
   keeper_.handle(client(1), wire::DeleteTopicRequest{std::string(4u << 20, 'x')}, 1000);
 
-  EXPECT_EQ(failure(), Code::kInvalidArgument);
+  EXPECT_EQ(failure(), Code::kNotFound);
 }
 
 TEST_F(CatalogKeeperTest, DoesNotSayThatATopicExistsWhenItLeadsNoMore) {
