@@ -63,7 +63,20 @@ void Catalog::apply_one(const wire::catalog::RegisterBroker& command) {
   if (same_store && command.boot_epoch < broker.boot_epoch) return;
   broker = {command.address, command.boot_epoch};
   changes_.brokers.insert(command.address.broker);
-  if (!same_store) forget_lost_in_tombstones();
+  if (same_store) return;
+  forget_lost_in_tombstones();
+  give_up_moves();
+}
+
+// Its newcomer is lost, and who was to go is there again: with its old disk.
+void Catalog::give_up_moves() {
+  for (const wire::TopicPartition& where : std::set<wire::TopicPartition>(moving_)) {
+    CatalogPartition& partition = *find(where);
+    const wire::CatalogReplica* from = partition.find(partition.move->from);
+    if (!is_lost(partition.move->to) || !from || is_lost(*from)) continue;
+    partition.move.reset();
+    note_move(where, partition);
+  }
 }
 
 // Proposed from an older state of the catalog, its numbers may be taken by now.

@@ -129,6 +129,7 @@ class Catalog {
   void apply_one(const wire::catalog::MoveReplica& command);
   void apply_one(const wire::GroupMembers& command);
   CatalogPartition* find(const wire::TopicPartition& where);
+  void give_up_moves();
   void end_move(const TopicId& topic, CatalogPartition& partition);
   void doom(const TopicId& topic, const wire::CatalogReplica& replica);
   void note_move(const wire::TopicPartition& where, const CatalogPartition& partition);

@@ -33,7 +33,8 @@ bool CatalogKeeper::leads() const {
 
 bool CatalogKeeper::follows_from_afar() const {
   Replica* replica = uid_ ? context_.replicas.find(*uid_) : nullptr;
-  return !replica || !replica->group || replica->commit < context_.catalog.applied();
+  if (!replica || !replica->group || replica->group->leader() == Uid{}) return true;
+  return replica->commit < context_.catalog.applied();
 }
 
 void CatalogKeeper::advanced() {
@@ -191,11 +192,11 @@ void CatalogKeeper::tick(Peers& peers) {
 }
 
 void CatalogKeeper::tell_reports(Peers& peers) {
+  std::vector<wire::GroupMembers> members = changes_.step();
   if (context_.now >= next_tidying_) {
     next_tidying_ = context_.now.plus_ms(kTidyMs);
-    changes_.tidy();
+    for (auto& one : changes_.tidy()) members.push_back(std::move(one));
   }
-  std::vector<wire::GroupMembers> members = changes_.step();
   const wire::LeaderNotice* leader = context_.leader_of(group());
   if (!leader) return;
   if (leader->broker == context_.self.address.broker) {
@@ -218,11 +219,12 @@ void CatalogKeeper::lead(Time now) {
   }
   if (auto report = registration()) on_registration(*report);
   for (const auto& report : open_reports()) on_report(report);
+  if (now >= next_look_) {  // before topics take the next uids: those are planned again at once
+    next_look_ = now.plus_ms(kLookMs);
+    move_replicas();
+    restart_creations();
+  }
   next_creation();
-  if (now < next_look_) return;
-  next_look_ = now.plus_ms(kLookMs);
-  restart_creations();
-  move_replicas();
 }
 
 void CatalogKeeper::move_replicas() {

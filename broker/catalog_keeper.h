@@ -76,8 +76,8 @@ class CatalogKeeper {
     Time deadline;
   };
 
-  /// No local replica of the catalog's group, none that works or one that has just come: its log
-  /// is fetched.
+  /// No local replica of the catalog's group that works, hears a leader and has come as far as what
+  /// is applied: the log is fetched.
   bool follows_from_afar() const;
   bool apply(const std::vector<Bytes>& pieces, Index up_to);
   void apply_run(ByteView run, Index up_to);

@@ -60,14 +60,21 @@ void GroupChanges::advance(Replica& replica, const CatalogPartition& partition) 
   change(replica, std::move(voters), {});
 }
 
-void GroupChanges::tidy() {
+std::vector<wire::GroupMembers> GroupChanges::tidy() {
+  std::vector<wire::GroupMembers> news;
   for (const auto& [uid, replica] : context_.replicas.all()) {
-    if (!is_at_rest(replica) || replica.group->membership().learners.empty()) continue;
-    const auto* partition =
-        context_.catalog.partition({replica.spec.topic, replica.spec.partition});
-    if (!partition || partition->move) continue;
-    change(*context_.replicas.find(uid), replica.group->membership().voters, {});
+    if (!is_at_rest(replica)) continue;
+    wire::TopicPartition where{replica.spec.topic, replica.spec.partition};
+    const auto* partition = context_.catalog.partition(where);
+    if (!partition || partition->group != replica.spec.group || !partition->created) continue;
+    const raft::Membership& now = replica.group->membership();
+    if (!is_known(*partition, now)) {
+      news.push_back({where, partition->creation, now.index, to_wire(now).voters});
+    } else if (!partition->move && !now.learners.empty()) {
+      change(*context_.replicas.find(uid), now.voters, {});
+    }
   }
+  return news;
 }
 
 // What is refused now is tried again: a newcomer that lags, a transfer under way.

@@ -18,8 +18,9 @@ class GroupChanges {
   /// Takes the next step of every move in a group that is led here. Returns what the catalog does
   /// not know yet; repeat it until it does.
   std::vector<wire::GroupMembers> step();
-  /// Learners whose move was given up leave their groups. Looks at every group led here.
-  void tidy();
+  /// Looks at every group led here: learners whose move was given up leave, and what the catalog
+  /// does not know of a group's voters is returned, as by step().
+  std::vector<wire::GroupMembers> tidy();
 
  private:
   void advance(Replica& replica, const CatalogPartition& partition);

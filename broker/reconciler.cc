@@ -65,11 +65,15 @@ class Planner {
 
   void grow(size_t healthy, const CatalogPartition& own) {
     if (own.replicas.size() >= catalog_voters_wanted(catalog_.brokers().size())) return;
+    std::vector<BrokerId> free;
     for (const auto& [id, broker] : catalog_.brokers()) {
       bool has_one = std::any_of(own.replicas.begin(), own.replicas.end(),
                                  [id = id](const auto& replica) { return replica.broker == id; });
-      if (!has_one && alive_(id)) return wish(healthy, kCatalogPartition, own, Uid{}, id);
+      if (!has_one && alive_(id)) free.push_back(id);
     }
+    // An even number of voters endures no more losses than one less: not for long.
+    size_t needed = own.replicas.size() % 2 == 1 ? 2 : 1;
+    if (free.size() >= needed) wish(healthy, kCatalogPartition, own, Uid{}, free.front());
   }
 
   const Catalog& catalog_;
@@ -81,7 +85,12 @@ class Planner {
 
 std::vector<wire::catalog::MoveReplica> plan_moves(const Catalog& catalog, const Alive& alive,
                                                    size_t most) {
-  size_t under_way = catalog.moving().size();
+  const auto& moving = catalog.moving();
+  auto may_end = [&](const wire::TopicPartition& where) {
+    const wire::CatalogReplica& to = catalog.partition(where)->move->to;
+    return !catalog.is_lost(to) && alive(to.broker);
+  };
+  auto under_way = static_cast<size_t>(std::count_if(moving.begin(), moving.end(), may_end));
   if (under_way >= most) return {};
   Planner planner(catalog, alive);
   if (const auto* own = catalog.partition(kCatalogPartition)) {

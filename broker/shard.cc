@@ -295,7 +295,8 @@ void Shard::act(const ReplicaEvent& event) {
 // What this replica knows of its group's leader; told to the others only by the leader itself.
 void Shard::announce_leader(Uid uid) {
   const Replica* replica = replicas_.find(uid);
-  if (!replica) return;
+  // One that was replaced may have come back with an old disk: it does not speak for its group.
+  if (!replica || replicas_.find(replica->spec.group) != replica) return;
   wire::LeaderNotice notice{replica->spec.group, {}, {}, {}};
   const auto* known = leaders_.find(notice.group);
   if (replica->group) {
@@ -303,6 +304,7 @@ void Shard::announce_leader(Uid uid) {
     notice.leader = replica->group->leader();
     const raft::Member* leader = replica->group->membership().find(notice.leader);
     if (leader) notice.broker = leader->broker;
+    if (notice.leader != Uid{} && !leader) return;  // it says itself where it is
   } else if (known) {
     notice.term = known->term;  // out of service: an end of what was announced, at most
   }

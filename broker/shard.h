@@ -61,6 +61,8 @@ class Shard {
   void on_client(const NetEvent& event);
   void on_request(const ReplyTo& to, wire::Request& request, const std::vector<Bytes>& frames);
   void on_peer(const NetEvent& event);
+  /// What a newer configuration of the catalog's group says of a broker's store.
+  std::optional<StoreId> store_by_configuration(BrokerId broker) const;
   void learn_from_stranger(const wire::PeerMessage& message, const std::vector<Bytes>& frames);
   void take_catalog_entries(const wire::PeerMessage& message, const std::vector<Bytes>& frames,
                             size_t used);

@@ -75,6 +75,7 @@ void Shard::introduce(const wire::PeerMessage& message, bool same_cluster) {
 // A replaced broker speaks with a new store while the catalog still names the old one: until the
 // catalog agrees, neither takes part in anything.
 bool Shard::is_current_store(const wire::PeerMessage& message) const {
+  if (auto newer = store_by_configuration(message.from)) return *newer == message.store;
   auto known = catalog_.brokers().find(message.from);
   if (known != catalog_.brokers().end()) return known->second.address.store == message.store;
   if (!founding_.document()) return false;
@@ -82,6 +83,20 @@ bool Shard::is_current_store(const wire::PeerMessage& message) const {
   return std::any_of(founders.begin(), founders.end(), [&](const auto& founder) {
     return founder.address.broker == message.from && founder.address.store == message.store;
   });
+}
+
+// The catalog's tables may be younger than its log after a crash, or gone, and without knowing each
+// other its voters could never elect who tells them. A configuration in that log which the catalog
+// has not come to yet is news to it.
+std::optional<StoreId> Shard::store_by_configuration(BrokerId broker) const {
+  auto own = keeper_.uid() ? replicas_.all().find(*keeper_.uid()) : replicas_.all().end();
+  if (own == replicas_.all().end() || !own->second.group) return std::nullopt;
+  const raft::Membership& members = own->second.group->membership();
+  if (members.index <= catalog_.applied()) return std::nullopt;
+  for (const raft::Member& member : members.all()) {
+    if (member.broker == broker) return member.store;
+  }
+  return std::nullopt;
 }
 
 // Its broker may have another disk since this catalog was last heard of. Only the catalog can tell,

@@ -100,6 +100,16 @@ TEST_F(CatalogMoves, AMoveIsVoidWhenWhoWasToGoHasGoneForAnother) {
   EXPECT_TRUE(catalog_.is_lost(partition().replicas.back())) << "to be replaced in its turn";
 }
 
+TEST_F(CatalogMoves, AnOldDiskThatComesBackMakesItsMoveVoid) {
+  wiped(3, 33);
+  move(7, replica(8, 3, 33));
+
+  wiped(3, 3);
+
+  EXPECT_EQ(coming(), std::nullopt);
+  EXPECT_TRUE(catalog_.moving().empty());
+}
+
 TEST_F(CatalogMoves, OneMayComeBesideTheOthers) {
   move(0, replica(8, 4));
   members(20, {replica(5, 1), replica(6, 2), replica(7, 3)});

@@ -116,6 +116,16 @@ TEST_F(GroupChangesTest, ALearnerWhoseMoveWasGivenUpLeaves) {
   EXPECT_EQ(learners(), 0u);
 }
 
+// Its move was given up while the group had made it already.
+TEST_F(GroupChangesTest, WhatTheCatalogDoesNotKnowIsToldWithoutAMove) {
+  know(replicas_of({1, 2, 9}), std::nullopt, {});
+
+  auto news = changes_.tidy();
+
+  ASSERT_EQ(news.size(), 1u);
+  EXPECT_EQ(news[0].voters, replicas_of({1, 2, 3}));
+}
+
 TEST_F(GroupChangesTest, AFollowerChangesNothing) {
   replicas_.step_down_all();
   settle();

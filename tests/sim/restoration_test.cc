@@ -99,6 +99,51 @@ Violations one_after_the_other_is_wiped() {
 
 TEST(Restoration, EveryBrokerMayLoseItsDiskInItsTurn) { tell(one_after_the_other_is_wiped); }
 
+// What brokers know of each other's stores is in nobody's tables then, only in the catalog's log.
+Violations all_lose_their_power_afterwards() {
+  Story story;
+  story.send(0, 20);
+  for (size_t broker : {2, 3}) {
+    wipe_and_start(story, broker);
+    expect_whole(story, broker);
+  }
+  for (size_t broker : {1, 2, 3}) story.cluster.broker(broker).lose_power({});
+  for (size_t broker : {1, 2, 3}) story.start(broker);
+  story.send(0, 5);
+  story.read();
+  return story.end(true);
+}
+
+TEST(Restoration, BrokersOnNewDisksFindEachOtherAfterAPowerCut) {
+  tell(all_lose_their_power_afterwards);
+}
+
+Violations a_newcomer_is_killed_half_way(int64_t ms) {
+  Story story;
+  story.send(0, 20);
+  size_t broker = story.followers(0).first;
+  wipe_and_start(story, broker);
+  story.expect_soon(
+      [&] {
+        const SimBroker& one = story.cluster.broker(broker);
+        return one.is_up() && !one.store().replicas().empty();
+      },
+      "it was given nothing");
+  story.wait_ms(ms);
+  story.kill(broker);
+  story.start(broker);
+  expect_whole(story, broker);
+  story.read();
+  return story.end(true);
+}
+
+TEST(Restoration, ANewcomerThatIsKilledHalfWayGoesOn) {
+  for (int64_t ms : {0, 1, 2, 5, 10, 20, 50, 100, 200, 400}) {
+    SCOPED_TRACE(std::to_string(ms) + " ms after it was given something");
+    tell([&] { return a_newcomer_is_killed_half_way(ms); });
+  }
+}
+
 Violations a_broker_is_wiped_again_half_way() {
   Story story;
   story.send(0, 100);
