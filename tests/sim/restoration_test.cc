@@ -99,23 +99,27 @@ Violations one_after_the_other_is_wiped() {
 
 TEST(Restoration, EveryBrokerMayLoseItsDiskInItsTurn) { tell(one_after_the_other_is_wiped); }
 
-// What brokers know of each other's stores is in nobody's tables then, only in the catalog's log.
-Violations all_lose_their_power_afterwards() {
+// What brokers know of each other's stores is only in the catalog's log then.
+Violations all_are_killed_and_lose_their_tables() {
   Story story;
   story.send(0, 20);
   for (size_t broker : {2, 3}) {
     wipe_and_start(story, broker);
     expect_whole(story, broker);
   }
-  for (size_t broker : {1, 2, 3}) story.cluster.broker(broker).lose_power({});
+  for (size_t broker : {1, 2, 3}) {
+    SimBroker::Directory directory = story.cluster.broker(broker).backup();
+    directory.state = {};
+    story.cluster.broker(broker).restore(std::move(directory));
+  }
   for (size_t broker : {1, 2, 3}) story.start(broker);
   story.send(0, 5);
   story.read();
   return story.end(true);
 }
 
-TEST(Restoration, BrokersOnNewDisksFindEachOtherAfterAPowerCut) {
-  tell(all_lose_their_power_afterwards);
+TEST(Restoration, BrokersOnNewDisksFindEachOtherWithoutTheirTables) {
+  tell(all_are_killed_and_lose_their_tables);
 }
 
 Violations a_newcomer_is_killed_half_way(int64_t ms) {
