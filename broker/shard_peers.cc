@@ -119,7 +119,9 @@ void Shard::take_catalog_entries(const wire::PeerMessage& message, const std::ve
 
 void Shard::on_peer_content(const wire::PeerMessage& message, const std::vector<Bytes>& frames) {
   size_t used = 0;
-  for (const wire::RaftMessage& raft : message.raft) {
+  bool late = replicas_.is_late(message.from, message.leaderships_lost);
+  for (wire::RaftMessage raft : message.raft) {
+    raft.quiet = raft.quiet && !late;
     if (raft.frames > frames.size() - used) return;  // a lie about its frames: drop the rest
     std::vector<Bytes> own(frames.begin() + static_cast<ptrdiff_t>(used),
                            frames.begin() + static_cast<ptrdiff_t>(used + raft.frames));

@@ -88,6 +88,11 @@ void Host::heard(BrokerId broker, BootId boot, uint64_t leaderships_lost) {
   });
 }
 
+bool Host::is_late(BrokerId broker, uint64_t leaderships_lost) const {
+  auto session = sessions_.find(broker);
+  return session != sessions_.end() && leaderships_lost < session->second.leaderships_lost;
+}
+
 void Host::disconnected(BrokerId broker) {
   auto session = sessions_.find(broker);
   if (session == sessions_.end() || !session->second.alive) return;

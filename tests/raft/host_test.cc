@@ -48,6 +48,17 @@ size_t campaigns(Host& host, int ticks) {
   return count;
 }
 
+TEST(Host, KnowsWhatIsLateByTheCountThatCameWithIt) {
+  Host host(20);
+  EXPECT_FALSE(host.is_late(kPeer, 0));
+  host.heard(kPeer, BootId{5}, 3);
+
+  EXPECT_TRUE(host.is_late(kPeer, 2));
+  EXPECT_FALSE(host.is_late(kPeer, 3));
+  host.heard(kPeer, BootId{6}, 0);
+  EXPECT_FALSE(host.is_late(kPeer, 0)) << "another boot counts anew";
+}
+
 TEST(Host, SessionLivesByMessagesAndEndsBySilence) {
   Host host(3);
   EXPECT_FALSE(host.alive(kPeer));

@@ -51,17 +51,19 @@ void draw_knobs(Dice& dice, broker::BrokerConfig& config) {
   store.reserve_bytes = 1u << 20;
   config.replication_window_bytes = dice.pick<uint64_t>({1, 64u << 10, 8u << 20});
   config.replication_append_bytes = dice.pick<uint64_t>({1, 4u << 10, kWholeAppend, kWholeAppend});
-  // Together one entry a round trip: slower than any client.
+  // A few entries to a round trip, or to a round of the journal, are slower than any client.
   if (config.replication_window_bytes == 1) config.replication_append_bytes = kWholeAppend;
+  if (config.replication_append_bytes < kWholeAppend) {
+    store.round_bytes = std::max<uint64_t>(store.round_bytes, 64u << 10);
+  }
   config.uncommitted_bytes_group = dice.pick<uint64_t>({256u << 10, 32u << 20});
   config.max_pending_fetches = dice.pick<size_t>({2, 60, 20'000});
   config.max_deferred_bytes = dice.pick<size_t>({256u << 10, 128u << 20});
 }
 
-// One by one, each read from the disk or answered alone.
+// One by one, each read from the disk.
 bool come_slowly(const broker::BrokerConfig& config) {
-  return config.replication_append_bytes < kWholeAppend &&
-         (config.store.tail_cache_bytes < 4u << 20 || config.replication_window_bytes < 64u << 10);
+  return config.replication_append_bytes < kWholeAppend && config.store.tail_cache_bytes < 4u << 20;
 }
 
 void draw_strikes(Dice& dice, Plan& plan) {
