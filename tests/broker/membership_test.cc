@@ -22,6 +22,16 @@ class MembershipTest : public BrokerOne {
     CHECK(configuration.ok());
     return from_wire(*configuration, kept.index);
   }
+  /// To replica 1, in term 3.
+  wire::RaftMessage said_by(Uid from, wire::RaftMessage::Kind kind) const {
+    wire::RaftMessage message;
+    message.kind = kind;
+    message.group = spec_.group;
+    message.from = from;
+    message.to = kShared;
+    message.term = Term{3};
+    return message;
+  }
   /// A leader's append of one configuration entry, the log's first, with this body.
   void receive_first(ByteView body) {
     store::FakeDisk disk;
@@ -33,12 +43,7 @@ class MembershipTest : public BrokerOne {
     (*leader)->append(Uid{2}, {EntryKind::kConfiguration, Term{3}, 0, 0, body});
     store::ReadResult entries;
     CHECK((*leader)->read({Uid{2}, Index{1}, Index{1}}, 1, entries).ok());
-    wire::RaftMessage append;
-    append.kind = wire::RaftMessage::Kind::kAppend;
-    append.group = spec_.group;
-    append.from = Uid{2};
-    append.to = kShared;
-    append.term = Term{3};
+    wire::RaftMessage append = said_by(Uid{2}, wire::RaftMessage::Kind::kAppend);
     append.last = Index{1};
     replicas_.receive(BrokerId{2}, append, entries.pieces);
     settle();
@@ -76,12 +81,7 @@ TEST_F(MembershipTest, AFollowerIsInTheConfigurationThatItIsSent) {
 
 // It was down while who votes changed, and may have to tell the leader where their logs part.
 TEST_F(MembershipTest, ALeaderThatIsNoMemberYetIsAnswered) {
-  wire::RaftMessage append;
-  append.kind = wire::RaftMessage::Kind::kAppend;
-  append.group = spec_.group;
-  append.from = Uid{9};
-  append.to = kShared;
-  append.term = Term{3};
+  wire::RaftMessage append = said_by(Uid{9}, wire::RaftMessage::Kind::kAppend);
   append.prev = append.last = Index{5};
   append.prev_term = Term{2};
   sent();
@@ -96,12 +96,7 @@ TEST_F(MembershipTest, ALeaderThatIsNoMemberYetIsAnswered) {
 }
 
 TEST_F(MembershipTest, AMemberIsNotHeardFromAnotherBroker) {
-  wire::RaftMessage request;
-  request.kind = wire::RaftMessage::Kind::kVoteRequest;
-  request.group = spec_.group;
-  request.from = Uid{2};
-  request.to = kShared;
-  request.term = Term{3};
+  wire::RaftMessage request = said_by(Uid{2}, wire::RaftMessage::Kind::kVoteRequest);
 
   replicas_.receive(BrokerId{3}, request, {});
 

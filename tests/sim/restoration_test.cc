@@ -99,6 +99,17 @@ Violations one_after_the_other_is_wiped() {
 
 TEST(Restoration, EveryBrokerMayLoseItsDiskInItsTurn) { tell(one_after_the_other_is_wiped); }
 
+// Until it has been given something.
+void wipe_half_way(Story& story, size_t broker) {
+  wipe_and_start(story, broker);
+  story.expect_soon(
+      [&] {
+        const SimBroker& one = story.cluster.broker(broker);
+        return one.is_up() && !one.store().replicas().empty();
+      },
+      "it was given nothing");
+}
+
 // What brokers know of each other's stores is only in the catalog's log then.
 Violations all_are_killed_and_lose_their_tables() {
   Story story;
@@ -126,13 +137,7 @@ Violations a_newcomer_is_killed_half_way(int64_t ms) {
   Story story;
   story.send(0, 20);
   size_t broker = story.followers(0).first;
-  wipe_and_start(story, broker);
-  story.expect_soon(
-      [&] {
-        const SimBroker& one = story.cluster.broker(broker);
-        return one.is_up() && !one.store().replicas().empty();
-      },
-      "it was given nothing");
+  wipe_half_way(story, broker);
   story.wait_ms(ms);
   story.kill(broker);
   story.start(broker);
@@ -152,13 +157,7 @@ Violations a_broker_is_wiped_again_half_way() {
   Story story;
   story.send(0, 100);
   size_t broker = story.followers(0).first;
-  wipe_and_start(story, broker);
-  story.expect_soon(
-      [&] {
-        return story.cluster.broker(broker).is_up() &&
-               !story.cluster.broker(broker).store().replicas().empty();
-      },
-      "it was given nothing");
+  wipe_half_way(story, broker);
   wipe_and_start(story, broker);
   expect_whole(story, broker);
   story.send(0, 20);

@@ -16,6 +16,17 @@ class SmallDiskStart : public SmallDisk {
     tested_.close();
     disk_.end_process(++starts_);
   }
+  /// No space is left, nor a file of the journal but the one in use; the last round is long.
+  void fill_and_kill() {
+    for (int i = 0; i < 1000; ++i) tested_.poll();
+    disk_.hold(DiskOp::Lane::kBackground);
+    disk_.leave_free(0);
+    for (int spares = 0; spares < 3; ++spares) {
+      for (int i = 0; i < 10; ++i) tested_.append(1, Term{1}, 10'000);
+      round();
+    }
+    kill();
+  }
   void start() {
     auto opened = tested_.open(++starts_);
     ASSERT_TRUE(opened.ok()) << opened.error().text;
@@ -74,14 +85,7 @@ TEST_F(SmallDiskStart, TakesNoFileToRepeatAnImage) {
 
 // Long enough for the last round, but not finished: it is dropped.
 TEST_F(SmallDiskStart, DoesNotCountOnAFileThatWasBeingMade) {
-  for (int i = 0; i < 1000; ++i) tested_.poll();
-  disk_.hold(DiskOp::Lane::kBackground);
-  disk_.leave_free(0);
-  for (int spares = 0; spares < 3; ++spares) {
-    for (int i = 0; i < 10; ++i) tested_.append(1, Term{1}, 10'000);
-    round();
-  }
-  kill();
+  fill_and_kill();
   disk_.put("journal/00000000.jnl", std::vector<uint8_t>(120u << 10));
   disk_.leave_free(0);
   ASSERT_NO_FATAL_FAILURE(start());
@@ -91,14 +95,7 @@ TEST_F(SmallDiskStart, DoesNotCountOnAFileThatWasBeingMade) {
 
 // Others may take it between the question and the allocation, too.
 TEST_F(SmallDiskStart, GoesWithoutTheLastRoundWhenTheSpaceForItIsNone) {
-  for (int i = 0; i < 1000; ++i) tested_.poll();
-  disk_.hold(DiskOp::Lane::kBackground);
-  disk_.leave_free(0);
-  for (int spares = 0; spares < 3; ++spares) {
-    for (int i = 0; i < 10; ++i) tested_.append(1, Term{1}, 10'000);
-    round();
-  }
-  kill();
+  fill_and_kill();
   disk_.leave_free(0);
   disk_.said_to_be_free = 1u << 20;
   for (int i = 0; i < 3; ++i) {
