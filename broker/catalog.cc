@@ -33,6 +33,7 @@ Result<Catalog> Catalog::from(CatalogState state) {
       catalog.note_move({id, number}, topic.partitions[number]);
     }
   }
+  catalog.forget_changes();  // all of it is kept
   return catalog;
 }
 

@@ -110,6 +110,23 @@ TEST_F(CatalogMoves, AnOldDiskThatComesBackMakesItsMoveVoid) {
   EXPECT_TRUE(catalog_.moving().empty());
 }
 
+TEST(CatalogFromTables, KnowsItsMovesAndHasNothingNewToKeep) {
+  CatalogState state;
+  CatalogTopic topic;
+  topic.id = orders();
+  topic.name = "orders";
+  topic.partitions.resize(2);
+  topic.partitions[0].move = CatalogMove{};
+  state.topics[topic.id] = topic;
+  state.applied = Index{1};
+
+  auto catalog = Catalog::from(std::move(state));
+
+  ASSERT_TRUE(catalog.ok());
+  EXPECT_EQ(catalog->moving(), std::set<wire::TopicPartition>{kWhere});
+  EXPECT_TRUE(catalog->changes().partitions.empty());
+}
+
 TEST_F(CatalogMoves, OneMayComeBesideTheOthers) {
   move(0, replica(8, 4));
   members(20, {replica(5, 1), replica(6, 2), replica(7, 3)});
