@@ -232,6 +232,7 @@ void Admin::handle(const ReplyTo& to, const wire::StatusRequest&) {
   answer.counters["replicas"] = context_.replicas.all().size();
   answer.counters["replicas_leading"] = leaders;
   answer.counters["replicas_faulty"] = faulty;
+  answer.counters["replica_moves"] = context_.catalog.moving().size();
   answer.counters["uncommitted_bytes"] = context_.replicas.uncommitted_bytes();
   for (const auto& [name, h] : context_.metrics.histograms) {
     answer.histograms[name] = {h.count(),        h.sum(),           h.quantile(0.5),

@@ -1,6 +1,7 @@
 // Interrupts: Ctrl-C and SIGTERM, and how a command that has something to finish hears of them.
 #include "tools/interrupt.h"
 
+#include <pthread.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -59,13 +60,15 @@ void watch_interrupts() {
 bool interrupted() { return first_ms.load() != 0; }
 
 OnInterrupt::OnInterrupt(std::function<void()> hurry) : event_(eventfd(0, EFD_CLOEXEC)) {
+  // Taken from here on: whoever sees the thread by its name may count on that.
+  event.store(event_);
   thread_ = std::thread([descriptor = event_, hurry = std::move(hurry)] {
+    pthread_setname_np(pthread_self(), "interrupts");
     uint64_t count = 0;
     while (read(descriptor, &count, sizeof count) < 0 && errno == EINTR) {
     }
     if (count < kEnd && count > 0 && hurry) hurry();
   });
-  event.store(event_);
 }
 
 OnInterrupt::~OnInterrupt() {

@@ -207,12 +207,15 @@ class Cluster:
                         code=None)
         return sorted(t["topic"] for t in json.loads(done.stdout)) if done.returncode == 0 else None
 
-    def replayed(self, broker):
-        """Catalog entries that this broker had to apply again since its start; None: not ready."""
+    def counter(self, broker, name):
+        """As the broker itself tells it; None while it is not ready."""
         done = self.run("-s", self.servers.split(",")[broker - 1], "status", "-o", "json", code=None)
         status = json.loads(done.stdout) if done.returncode == 0 else {}
-        ready = status.get("state") == "ready"
-        return status["counters"]["catalog_entries_replayed"] if ready else None
+        return status["counters"][name] if status.get("state") == "ready" else None
+
+    def replayed(self, broker):
+        """Catalog entries that this broker had to apply again since its start; None: not ready."""
+        return self.counter(broker, "catalog_entries_replayed")
 
     def leader(self, topic, partition=0):
         return next((p["leader"] for p in self.partitions(topic) if p["partition"] == partition),

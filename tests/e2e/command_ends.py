@@ -1,4 +1,5 @@
 """How commands end that nobody wants any more: by Ctrl-C, by closed pipes and full disks."""
+import glob
 import json
 import signal
 import subprocess
@@ -7,15 +8,21 @@ import time
 import cluster as c
 from command_line import end, holds, k, produce, run, same, start, topic, values
 
-def is_at_work(process):
+def has_begun(process):
     """Its own handlers are there, and the library's threads."""
     with open(f"/proc/{process.pid}/status") as status:
         fields = dict(line.split(":", 1) for line in status)
     return int(fields["SigCgt"], 16) & 2 and int(fields["Threads"]) > 2
 
 
-def interrupted(process, what, most=1.0):
-    c.wait_for("it is at work", lambda: is_at_work(process))
+def has_a_summary_to_print(process):
+    """A signal no longer just ends it."""
+    tasks = glob.glob(f"/proc/{process.pid}/task/*/comm")
+    return any(open(task).read() == "interrupts\n" for task in tasks)
+
+
+def interrupted(process, what, most=1.0, ready=has_a_summary_to_print):
+    c.wait_for("it is at work", lambda: ready(process))
     process.send_signal(signal.SIGINT)
     done, took = end(process, 130)
     print(f"   {what}: over {took:.2f} s after Ctrl-C", flush=True)
@@ -78,7 +85,7 @@ def ctrl_c_ends_whatever_waits():
     for words in (("topic", "list"), ("consume", t), ("bench", "produce", "-t", t), ("health",),
                   ("status",), ("topic", "create", "x")):
         waiting = start("-s", "127.0.0.1:1", "--timeout", "1h", *words, servers=False)
-        interrupted(waiting, " ".join(words))
+        interrupted(waiting, " ".join(words), ready=has_begun)
     bench = start("bench", "produce", "-t", t, "--duration", "1h", "-o", "json")
     c.wait_for("it sends", lambda: values(t, "-n", "2")[1:])
     interrupted(bench, "bench").json()

@@ -179,6 +179,9 @@ def wiped_broker_keeps_its_catalog_from_then_on():
             return k.replayed(2) is not None and k.topics(2) == topics
 
         c.wait_for("the wiped broker has fetched the catalog", knows_all)
+        # What takes the lost replicas' places is written into the catalog too.
+        c.wait_for("its replicas are there again", lambda: k.counter(2, "replica_moves") == 0
+                   and all(k.in_sync(f"t{i}", 2) for i in range(10)))
         c.require(k.replayed(2) >= 20, f"{k.replayed(2)} entries were fetched")
         for damage in (False, True):
             k.dev("stop", 2)
