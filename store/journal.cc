@@ -15,6 +15,8 @@ namespace {
 // copying it once more costs less than writing another page.
 constexpr uint64_t kInlineBytes = kPageBytes;
 constexpr uint64_t kPayloadAlignment = 64;
+// Two hold images, two are kept from appends, and one is for these: with fewer they wait for ever.
+constexpr uint64_t kFewestFiles = 5;
 
 uint64_t align(uint64_t bytes) {
   return (bytes + kPayloadAlignment - 1) / kPayloadAlignment * kPayloadAlignment;
@@ -72,7 +74,7 @@ void Journal::adopt(const JournalScan& scan, const JournalEnd& end) {
   position_ = goes_on ? end.position : kJournalHeaderBytes;
   if (!goes_on || !end.header_is_sure) unsure_header_ = scan.files[scan.files_in_use - 1].header;
   find_what_is_needed(scan, end.shown);
-  release(end.shown);
+  put_aside(end.shown);
 }
 
 // A file without a round of the chain is as good as unused, however many rounds it once held: it
@@ -259,10 +261,43 @@ Result<RoundWrite> Journal::place(RoundContent& content) {
   return write;
 }
 
-void Journal::release(RoundNumber number) {
+void Journal::put_aside(RoundNumber number) {
   for (auto& file : files_) {
     if (file.get() != active_ && file->in_use && file->last_round <= number) file->in_use = false;
   }
+}
+
+void Journal::release(RoundNumber number) {
+  put_aside(number);
+  for (auto file = files_.begin(); file != files_.end() && possible_files() < kFewestFiles;) {
+    bool may_go = !(*file)->in_use && file->get() != active_;
+    if (!may_go || (*file)->bytes <= options_.file_bytes) {
+      ++file;
+      continue;
+    }
+    remove(**file);
+    file = files_.erase(file);
+  }
+}
+
+// What may be made in the place of those that are on their way out counts.
+uint64_t Journal::possible_files() const {
+  uint64_t bytes = bytes_;
+  for (const auto& [ticket, removing] : removing_) bytes -= removing;
+  uint64_t rest = options_.max_bytes > bytes ? options_.max_bytes - bytes : 0;
+  return files_.size() + rest / options_.file_bytes;
+}
+
+// Should its name come back, a start takes it for what it is: a file whose rounds nobody needs.
+void Journal::remove(const File& file) {
+  disk_.close(file.handle);
+  DiskOp op;
+  op.kind = DiskOp::Kind::kRemove;
+  op.lane = DiskOp::Lane::kBackground;
+  op.ticket = kTicket | next_ticket_++;
+  op.path = file.path;
+  removing_[op.ticket] = file.bytes;
+  disk_.submit(std::move(op));
 }
 
 bool Journal::would_release(RoundNumber number) const {
@@ -323,6 +358,10 @@ Result<void> Journal::begin_spare() {
 }
 
 Result<void> Journal::on_done(const DiskDone& done) {
+  if (auto removed = removing_.extract(done.ticket)) {
+    if (done.result.ok()) bytes_ -= removed.mapped();  // else the next start takes it over
+    return {};
+  }
   bool ours = making_ && (done.ticket == making_->allocated || done.ticket == making_->named);
   if (!ours) return {};  // of an earlier start
   if (!done.result.ok() && !making_->error) making_->error = done.result.error();

@@ -2,6 +2,7 @@
 // needed.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -83,6 +84,7 @@ class Journal {
   /// same may be tried again.
   Result<RoundWrite> place(RoundContent& content);
   /// Rounds up to `number` are no longer needed: files holding nothing else may be used again.
+  /// Those that long rounds made grow are removed where they leave too little of max_bytes.
   void release(RoundNumber number);
   /// Whether release(number) would free a file.
   bool would_release(RoundNumber number) const;
@@ -105,7 +107,7 @@ class Journal {
   /// An operation with kTicket finished; the error of a spare that failed.
   Result<void> on_done(const DiskDone& done);
   uint64_t capacity_of_file() const { return options_.file_bytes - kJournalHeaderBytes; }
-  uint64_t bytes() const { return bytes_; }  ///< of all files, the one being made included
+  uint64_t bytes() const { return bytes_; }  ///< of all files, those being made or removed included
   uint64_t bytes_made() const { return bytes_ - (making_ ? making_->file->bytes : 0); }
   const StoreId& store() const { return options_.store; }
 
@@ -145,6 +147,9 @@ class Journal {
   Result<std::unique_ptr<File>> open_file(uint64_t bytes);
   Result<File*> create_file(uint64_t bytes);
   void drop_file(const File& file);
+  void put_aside(RoundNumber number);
+  uint64_t possible_files() const;
+  void remove(const File& file);
   std::shared_ptr<Pages> head_memory(uint64_t bytes);
 
   Disk& disk_;
@@ -153,6 +158,7 @@ class Journal {
   BootEpoch boot_epoch_;
   std::vector<std::unique_ptr<File>> files_;
   std::unique_ptr<Making> making_;
+  std::map<uint64_t, uint64_t> removing_;  ///< ticket → bytes
   uint64_t next_ticket_ = 1;
   File* active_ = nullptr;
   uint64_t position_ = 0;    ///< of the next round in the active file

@@ -145,6 +145,23 @@ TEST(StoreSegments, TakeAnAppendLongerThanTheWholeJournal) {
   EXPECT_TRUE(model_of(f.store()) == f.modelled.model);
 }
 
+// A file that grew once took the place of those that appends need, for ever.
+TEST(StoreSegments, HaveRoomAgainAfterAnAppendThatFilledTheYoungJournal) {
+  Filled f(1);
+  f.modelled.append(1, Term{1}, 260u << 10);
+  f.modelled.submit();
+  ASSERT_TRUE(f.modelled.settle());
+  for (int round = 0; round < 200; ++round) {
+    for (int i = 0; i < 500 && !f.store().room_for(7000).ok(); ++i) f.modelled.poll();
+    auto room = f.store().room_for(7000);
+    ASSERT_TRUE(room.ok()) << room.error().text << " after " << round << " rounds";
+    ASSERT_TRUE(f.modelled.settle());
+    f.fill();
+  }
+  EXPECT_LE(f.store().figures().journal_bytes, 512u << 10);
+  EXPECT_TRUE(model_of(f.store()) == f.modelled.model);
+}
+
 // Once a slow disk let entries behind the frozen end be filed while the checkpoint still waited for
 // a free piece: the image's ranges went past its log and the replica was refused at the next start.
 TEST(StoreSegments, InAnImageEndWhereItsLogEndsHoweverSlowTheDisk) {
