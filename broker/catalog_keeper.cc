@@ -12,7 +12,7 @@ constexpr int64_t kDutyMs = 100;  // reports and fetches are repeated this often
 constexpr int64_t kProposeAgainMs = 1000;
 constexpr int64_t kLookMs = 1000;
 constexpr int64_t kTidyMs = 1000;
-constexpr size_t kMostMoves = 16;  // partitions on the move at a time
+constexpr size_t kMostMoves = 16;  // partitions on the move to a broker at a time
 constexpr uint64_t kServeBytes = 1u << 20;
 }  // namespace
 
@@ -221,20 +221,23 @@ void CatalogKeeper::lead(Time now) {
   for (const auto& report : open_reports()) on_report(report);
   if (now >= next_look_) {  // before topics take the next uids: those are planned again at once
     next_look_ = now.plus_ms(kLookMs);
-    move_replicas();
-    restart_creations();
+    restart_creations(move_replicas());
   }
   next_creation();
 }
 
-void CatalogKeeper::move_replicas() {
+// Returns the first uid behind those of the moves that it proposes.
+Uid CatalogKeeper::move_replicas() {
   auto alive = [this](BrokerId id) {
     return id == context_.self.address.broker || context_.replicas.alive(id);
   };
+  Uid next = context_.catalog.next_uid();
   for (const auto& move : plan_moves(context_.catalog, alive, kMostMoves)) {
     propose_once("move " + move.where.topic.text() + " " + std::to_string(move.where.partition),
                  move);
+    next = move.to.uid.plus(1);
   }
+  return next;
 }
 
 Result<void> CatalogKeeper::propose(const wire::catalog::Command& command) {

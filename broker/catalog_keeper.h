@@ -99,10 +99,10 @@ class CatalogKeeper {
   void remove(const ReplyTo& to, const std::string& name, Time deadline);
   void next_creation();
   bool is_stuck(const CatalogPartition& partition) const;
-  void restart_creations();
-  void move_replicas();
+  Uid move_replicas();
+  void restart_creations(Uid next);
   void propose_restarts(
-      const std::vector<std::pair<wire::TopicPartition, const CatalogPartition*>>& stuck);
+      const std::vector<std::pair<wire::TopicPartition, const CatalogPartition*>>& stuck, Uid uid);
   std::map<BrokerId, uint64_t> live_brokers() const;
   bool is_superseded(const store::ReplicaState& state) const;
   wire::catalog::CreateTopic::Partition numbered(const std::vector<BrokerId>& chosen, Uid uid,

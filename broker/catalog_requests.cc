@@ -98,7 +98,7 @@ bool CatalogKeeper::is_stuck(const CatalogPartition& partition) const {
 
 // A store that was replaced or stays away never reports its replica. After create.timeout such a
 // partition begins anew on brokers that are there; its old numbers are void from then on.
-void CatalogKeeper::restart_creations() {
+void CatalogKeeper::restart_creations(Uid next) {
   std::map<uint64_t, Time> unfinished;
   std::vector<std::pair<wire::TopicPartition, const CatalogPartition*>> stuck;
   for (const auto& [id, topic] : context_.catalog.topics()) {
@@ -115,13 +115,12 @@ void CatalogKeeper::restart_creations() {
     }
   }
   unfinished_ = std::move(unfinished);
-  if (!stuck.empty()) propose_restarts(stuck);
+  if (!stuck.empty()) propose_restarts(stuck, next);
 }
 
 void CatalogKeeper::propose_restarts(
-    const std::vector<std::pair<wire::TopicPartition, const CatalogPartition*>>& stuck) {
+    const std::vector<std::pair<wire::TopicPartition, const CatalogPartition*>>& stuck, Uid uid) {
   std::map<BrokerId, uint64_t> load = live_brokers();
-  Uid uid = context_.catalog.next_uid();
   uint64_t creation = context_.catalog.next_creation();
   for (const auto& [where, partition] : stuck) {
     auto places = place(load, 1, static_cast<uint32_t>(partition->replicas.size()));

@@ -16,7 +16,7 @@ constexpr uint64_t kFlushEvery = 1000;  // entries a crash makes a start apply a
 
 /// Raised when the same command has another effect than before: a copy made by the older build is
 /// then replayed. A new kind of command counts by itself, since an older build skipped it.
-constexpr uint32_t kMeaning = 2;
+constexpr uint32_t kMeaning = 3;
 constexpr uint32_t kThisMachine =
     kMeaning << 16 | static_cast<uint32_t>(std::variant_size_v<wire::catalog::Command>);
 

@@ -2,6 +2,7 @@
 #include "broker/reconciler.h"
 
 #include <algorithm>
+#include <map>
 
 namespace strandlog::broker {
 namespace {
@@ -9,7 +10,7 @@ namespace {
 using Alive = std::function<bool(BrokerId)>;
 
 struct Wish {
-  size_t healthy = 0;  ///< copies beyond a majority that are left
+  size_t spare = 0;  ///< copies beyond a majority that are left
   wire::catalog::MoveReplica move;
 };
 
@@ -19,34 +20,39 @@ class Planner {
  public:
   Planner(const Catalog& catalog, const Alive& alive) : catalog_(catalog), alive_(alive) {}
 
+  /// One that moves already.
+  void count(const CatalogPartition& partition) {
+    const wire::CatalogReplica& to = partition.move->to;
+    bool can_end = !catalog_.is_lost(to) && alive_(to.broker) &&
+                   healthy(partition) >= majority(partition);
+    if (can_end) ++under_way_[to.broker];
+  }
+
   void look_at(const wire::TopicPartition& where, const CatalogPartition& partition) {
     if (!partition.created) return;
     if (partition.move && !catalog_.is_lost(partition.move->to)) return;
-    size_t healthy = 0;
     const wire::CatalogReplica* lost = nullptr;
     for (const auto& replica : partition.replicas) {
-      if (catalog_.is_lost(replica)) {
-        if (!lost || !alive_(lost->broker)) lost = &replica;
-      } else if (alive_(replica.broker)) {
-        ++healthy;
-      }
+      if (catalog_.is_lost(replica) && (!lost || !alive_(lost->broker))) lost = &replica;
     }
-    size_t majority = partition.replicas.size() / 2 + 1;
-    if (healthy < majority) return;
+    if (healthy(partition) < majority(partition)) return;
+    size_t spare = healthy(partition) - majority(partition);
     if (lost) {
-      wish(healthy - majority, where, partition, lost->uid, lost->broker);
+      wish(spare, where, partition, lost->uid, lost->broker);
     } else if (where == kCatalogPartition) {
-      grow(healthy - majority, partition);
+      grow(spare, partition);
     }
   }
 
   std::vector<wire::catalog::MoveReplica> take(size_t most) {
     std::stable_sort(wishes_.begin(), wishes_.end(),
-                     [](const Wish& a, const Wish& b) { return a.healthy < b.healthy; });
+                     [](const Wish& a, const Wish& b) { return a.spare < b.spare; });
     std::vector<wire::catalog::MoveReplica> moves;
     Uid uid = catalog_.next_uid();
     for (Wish& wish : wishes_) {
-      if (moves.size() >= most) break;
+      size_t& coming = under_way_[wish.move.to.broker];
+      if (coming >= most) continue;
+      ++coming;
       wish.move.to.uid = uid;
       uid = uid.plus(1);
       moves.push_back(std::move(wish.move));
@@ -55,15 +61,26 @@ class Planner {
   }
 
  private:
-  void wish(size_t healthy, const wire::TopicPartition& where, const CatalogPartition& partition,
+  size_t healthy(const CatalogPartition& partition) const {
+    const auto& all = partition.replicas;
+    return static_cast<size_t>(std::count_if(all.begin(), all.end(), [this](const auto& replica) {
+      return !catalog_.is_lost(replica) && alive_(replica.broker);
+    }));
+  }
+
+  static size_t majority(const CatalogPartition& partition) {
+    return partition.replicas.size() / 2 + 1;
+  }
+
+  void wish(size_t spare, const wire::TopicPartition& where, const CatalogPartition& partition,
             Uid from, BrokerId to) {
     auto broker = catalog_.brokers().find(to);
     if (broker == catalog_.brokers().end() || !alive_(to)) return;
     wishes_.push_back(
-        {healthy, {where, partition.creation, from, {Uid{}, to, broker->second.address.store}}});
+        {spare, {where, partition.creation, from, {Uid{}, to, broker->second.address.store}}});
   }
 
-  void grow(size_t healthy, const CatalogPartition& own) {
+  void grow(size_t spare, const CatalogPartition& own) {
     if (own.replicas.size() >= catalog_voters_wanted(catalog_.brokers().size())) return;
     std::vector<BrokerId> free;
     for (const auto& [id, broker] : catalog_.brokers()) {
@@ -73,11 +90,12 @@ class Planner {
     }
     // An even number of voters endures no more losses than one less: not for long.
     size_t needed = own.replicas.size() % 2 == 1 ? 2 : 1;
-    if (free.size() >= needed) wish(healthy, kCatalogPartition, own, Uid{}, free.front());
+    if (free.size() >= needed) wish(spare, kCatalogPartition, own, Uid{}, free.front());
   }
 
   const Catalog& catalog_;
   const Alive& alive_;
+  std::map<BrokerId, size_t> under_way_;  ///< to each, that can end
   std::vector<Wish> wishes_;
 };
 
@@ -85,14 +103,8 @@ class Planner {
 
 std::vector<wire::catalog::MoveReplica> plan_moves(const Catalog& catalog, const Alive& alive,
                                                    size_t most) {
-  const auto& moving = catalog.moving();
-  auto may_end = [&](const wire::TopicPartition& where) {
-    const wire::CatalogReplica& to = catalog.partition(where)->move->to;
-    return !catalog.is_lost(to) && alive(to.broker);
-  };
-  auto under_way = static_cast<size_t>(std::count_if(moving.begin(), moving.end(), may_end));
-  if (under_way >= most) return {};
   Planner planner(catalog, alive);
+  for (const auto& where : catalog.moving()) planner.count(*catalog.partition(where));
   if (const auto* own = catalog.partition(kCatalogPartition)) {
     planner.look_at(kCatalogPartition, *own);
   }
@@ -101,7 +113,7 @@ std::vector<wire::catalog::MoveReplica> plan_moves(const Catalog& catalog, const
       planner.look_at({id, number}, topic.partitions[number]);
     }
   }
-  return planner.take(most - under_way);
+  return planner.take(most);
 }
 
 }  // namespace strandlog::broker

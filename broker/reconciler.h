@@ -12,7 +12,8 @@ namespace strandlog::broker {
 /// for a replica whose store is gone a new one on what its broker has in its place, and for the
 /// catalog's group a voter more while it has fewer than the cluster's size asks for (1, 3 from
 /// three brokers on, 5 from five). None for a partition without a live majority: nobody could take
-/// it in. `alive` tells of brokers; at most `most` moves that can end are under way at a time.
+/// it in. `alive` tells of brokers; to each come at most `most` moves at a time, not counting those
+/// that cannot end now.
 std::vector<wire::catalog::MoveReplica> plan_moves(const Catalog& catalog,
                                                    const std::function<bool(BrokerId)>& alive,
                                                    size_t most);

@@ -12,6 +12,19 @@ class ReconcilerTest : public CatalogOfFour {
     return plan_moves(
         catalog_, [this](BrokerId id) { return !dead_.contains(id); }, most);
   }
+  // Another topic on these brokers.
+  wire::TopicPartition another_on(const std::vector<uint8_t>& brokers) {
+    constexpr uint64_t kNext = kCreation + 1;
+    TopicId id;
+    id.bytes[0] = 2;
+    wire::catalog::CreateTopic create{id, "bills", {}, {{{}, kNext, {}}}, 0};
+    for (uint8_t n : brokers) create.partitions[0].replicas.push_back(replica(10u + n, n));
+    apply(create);
+    for (uint8_t n : brokers) {
+      apply(wire::catalog::ReplicaCreated{Uid{10u + n}, store_number(n), kNext});
+    }
+    return {id, 0};
+  }
   std::set<BrokerId> dead_;
 };
 
@@ -52,6 +65,31 @@ TEST_F(ReconcilerTest, NobodyCanBeTakenInWithoutAMajority) {
   wiped(3, 33);
 
   for (const auto& move : plan()) EXPECT_NE(move.where, kWhere);
+}
+
+TEST_F(ReconcilerTest, MovesInGroupsWithoutAMajorityHoldNobodyUp) {
+  wire::TopicPartition led = another_on({1, 3, 4});
+  wiped(3, 33);
+  for (const auto& move : plan(2)) apply(move);
+  ASSERT_TRUE(plan(2).empty()) << "two are under way";
+
+  dead_ = {BrokerId{2}};
+
+  std::vector<wire::catalog::MoveReplica> moves = plan(2);
+  ASSERT_EQ(moves.size(), 1u);
+  EXPECT_EQ(moves[0].where, led);
+}
+
+TEST_F(ReconcilerTest, ABrokerIsGivenNoMoreAtATimeThanTheBound) {
+  another_on({1, 2, 4});
+  wiped(3, 33);
+  wiped(4, 44);
+
+  std::vector<wire::catalog::MoveReplica> moves = plan(1);
+
+  ASSERT_EQ(moves.size(), 2u);
+  EXPECT_NE(moves[0].to.broker, moves[1].to.broker);
+  EXPECT_NE(moves[0].to.uid, moves[1].to.uid);
 }
 
 TEST_F(ReconcilerTest, TheMostEndangeredComesFirst) {
