@@ -221,6 +221,7 @@ Result<void> Inspector::look_at_replica(const ReplicaLog& log) {
   out.start = state.start.offset;
   out.end = state.next_offset;
   out.fault = state.fault;
+  if (!state.configurations.empty()) out.configuration = state.configurations.back().value;
   size_t found_before = out_.damage.size();
   for (const SegmentRange& range : log.segments()) TRY(look_at_segment(log, range, out));
   look_at_memory(log, out);

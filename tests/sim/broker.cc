@@ -180,7 +180,10 @@ void SimBroker::restore(Directory directory) {
 
 void SimBroker::wipe() {
   kill();
-  directory_ = {{{}, options_.config.id, dice_.uuid<StoreId>()}, {}, {}};
+  lost_ = directory_;
+  directory_.disk.format();
+  directory_.identity.store = dice_.uuid<StoreId>();
+  directory_.state = {};
 }
 
 void SimBroker::move_to(const std::string& host) {

@@ -87,6 +87,8 @@ class SimBroker {
   void restore(Directory directory);
   /// A blank directory under a new store id, as a new disk is formatted.
   void wipe();
+  /// What the last of them took away.
+  const std::optional<Directory>& lost() const { return lost_; }
   /// Starts on another host from now on, with the same directory, number and ports.
   void move_to(const std::string& host);
 
@@ -137,6 +139,7 @@ class SimBroker {
   Options options_;
   std::string host_;
   Directory directory_;
+  std::optional<Directory> lost_;
   std::unique_ptr<Process> process_;
   uint64_t boot_ = 0;
   int64_t wall_offset_ms_ = 0;

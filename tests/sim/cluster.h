@@ -10,6 +10,7 @@
 #include "tests/sim/client.h"
 #include "tests/sim/logs.h"
 #include "tests/sim/machines.h"
+#include "tests/sim/voters.h"
 #include "tests/sim/watch.h"
 
 namespace strandlog::sim {
@@ -71,7 +72,13 @@ class SimCluster {
   void supervise(Dice dice, std::function<bool()> still);
 
   // ---- what must hold
-  /// I18: what is acknowledged survives the loss of power of all brokers at this very moment.
+  /// Whether every group that votes on this broker's disk has a majority without it: the disk can
+  /// be lost, and nothing else is.
+  bool can_spare(const SimBroker& broker);
+  /// I24: in a healed cluster all voters of each group are back within 60 s, on disks that are there.
+  void expect_redundancy();
+  /// I18: what is acknowledged survives the loss of power of all brokers at this very moment. Disks
+  /// that were lost held it too.
   void check_durable(const Promise& promise);
   /// I24, where nothing was done to anybody: every send to this topic succeeds, nothing is sent
   /// twice, each group has one leader.
@@ -136,6 +143,12 @@ class SimCluster {
   using Holders = std::map<size_t, Uid>;  ///< broker number → replica
   /// By what lies on the disks: of what was not deleted, and the catalog.
   std::map<GroupId, Holders> holders_of_groups();
+  using Replicas = std::function<void(size_t, const store::InspectedReplica&)>;
+  /// Those that lie on the disks, with the number of their broker.
+  void look_at_disks(const Replicas& look);
+  bool is_watched(const store::InspectedReplica& replica) const;
+  /// Of all groups that there are, or of what was not deleted, and the catalog.
+  std::map<GroupId, Voters> voters_of_groups(bool watched);
   void await_calm();
   void await_readers(const std::vector<Place>& places);
   void await_probes(const std::vector<Place>& places);

@@ -1,7 +1,6 @@
 // Liveness: what a cluster must still do with as few brokers as hold a majority of every group.
 #include <algorithm>
 
-#include "store/inspect.h"
 #include "tests/sim/cluster.h"
 
 namespace strandlog::sim {
@@ -13,40 +12,18 @@ constexpr size_t kProbeBytes = 20;
 
 }  // namespace
 
-std::map<GroupId, SimCluster::Holders> SimCluster::holders_of_groups() {
-  std::map<GroupId, Holders> out;
-  for (size_t number = 1; number <= brokers_.size(); ++number) {
-    store::FakeDisk image = broker(number).disk();
-    image.end_process(0);
-    auto seen = store::inspect(image, broker(number).store_id(), [](const auto&) {});
-    if (!seen.ok()) {
-      violated(broker(number).host() + " cannot be inspected: " + seen.error().text);
-      continue;
-    }
-    for (const auto& replica : seen->replicas) {
-      bool is_catalog = replica.spec.topic_name == "__catalog";
-      if (is_catalog || is_watched(replica.spec, replica.life))
-        out[replica.spec.group][number] = replica.spec.uid;
-    }
-  }
-  return out;
-}
-
 std::set<size_t> SimCluster::draw_core(Dice& dice) {
   std::vector<size_t> order;
   for (size_t number = 1; number <= brokers_.size(); ++number) {
     order.insert(order.begin() + static_cast<ptrdiff_t>(dice.below(order.size() + 1)), number);
   }
-  auto groups = holders_of_groups();
+  auto groups = voters_of_groups(true);
   std::set<size_t> core(order.begin(), order.end());
   for (size_t candidate : order) {
     std::set<size_t> rest = core;
     rest.erase(candidate);
     bool dispensable = std::all_of(groups.begin(), groups.end(), [&](const auto& group) {
-      const Holders& holders = group.second;
-      auto held = std::count_if(holders.begin(), holders.end(),
-                                [&](const auto& holder) { return rest.contains(holder.first); });
-      return static_cast<size_t>(held) > holders.size() / 2;
+      return group.second.have_majority([&](size_t number) { return rest.contains(number); });
     });
     if (dispensable) core = std::move(rest);
   }

@@ -21,10 +21,9 @@ void SimCluster::check_durable(const Promise& promise) {
   if (!topic) return;
   ++figures_.promises_checked;
   std::map<Print, size_t> holders;
-  for (const auto& broker : brokers_) {
-    store::FakeDisk image = broker->disk();
+  auto look_for_it = [&](store::FakeDisk image, const StoreId& store, const std::string& host) {
     image.lose_unflushed();
-    auto seen = store::inspect(image, broker->store_id(), [&](const auto& one) {
+    auto seen = store::inspect(image, store, [&](const auto& one) {
       const EntryHeader& header = one.entry.header;
       bool is_it = one.replica.topic == promise.where.topic &&
                    one.replica.partition == promise.where.partition &&
@@ -32,7 +31,12 @@ void SimCluster::check_durable(const Promise& promise) {
                    promise.offset < header.next_offset();
       if (is_it) ++holders[print_of(one.entry)];
     });
-    if (!seen.ok()) violated(broker->host() + " cannot be inspected: " + seen.error().text);
+    if (!seen.ok()) violated(host + " cannot be inspected: " + seen.error().text);
+  };
+  for (const auto& broker : brokers_) {
+    look_for_it(broker->disk(), broker->store_id(), broker->host());
+    const auto& lost = broker->lost();
+    if (lost) look_for_it(lost->disk, lost->identity.store, broker->host() + ", lost,");
   }
   size_t most = 0;
   for (const auto& [print, count] : holders) most = std::max(most, count);

@@ -128,6 +128,8 @@ bool Injector::befalls(Fault fault, SimBroker& one, Dice& dice) {
       return fill_disk(one, dice);
     case Fault::kDiskError:
       return fail_disk(one, dice);
+    case Fault::kWipe:
+      return wipe(one, dice);
   }
   return false;
 }
@@ -137,6 +139,13 @@ bool Injector::kill(SimBroker& one, Dice& dice) {
   one.kill();
   down_for_a_while(one, dice);
   return was_up && !one.is_up();
+}
+
+bool Injector::wipe(SimBroker& one, Dice& dice) {
+  if (!cluster_.can_spare(one)) return false;
+  one.wipe();
+  down_for_a_while(one, dice);
+  return true;
 }
 
 bool Injector::pause(SimBroker& one, int64_t us) {

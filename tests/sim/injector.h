@@ -43,6 +43,7 @@ class Injector {
   bool befalls(Fault fault, SimBroker& broker, Dice& dice);
   bool kill(SimBroker& broker, Dice& dice);
   bool kill_next_voter(Dice& dice);
+  bool wipe(SimBroker& broker, Dice& dice);
   bool pause(SimBroker& broker, int64_t us);
   bool sleepwalk(SimBroker& broker, Dice& dice);
   bool fell_leaders(Dice& dice);

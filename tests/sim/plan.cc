@@ -39,6 +39,7 @@ constexpr Named kNames[] = {
     {Fault::kDiskError, "disk-error"},
     {Fault::kDiskFull, "disk-full"},
     {Fault::kClock, "clock"},
+    {Fault::kWipe, "wipe"},
 };
 
 void draw_knobs(Dice& dice, broker::BrokerConfig& config) {

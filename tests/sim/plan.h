@@ -35,6 +35,7 @@ enum class Fault {
   kDiskError,    ///< a write or flush fails; the process must stop
   kDiskFull,     ///< no space is left for a while
   kClock,        ///< clocks run up to 2 % fast or slow, wall clocks jump
+  kWipe,         ///< a disk is replaced by a blank one, where all groups can spare it
 };
 const char* name_of(Fault fault);
 const std::vector<Fault>& all_faults();

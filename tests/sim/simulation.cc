@@ -42,6 +42,7 @@ class Life {
     if (is_well()) cluster_.go_on_with_a_core(dice_.fork());
     if (goes_on()) cluster_.heal();
     if (is_well()) cluster_.expect_clients_go_on(Workload::kTopic);
+    if (is_well()) cluster_.expect_redundancy();
     if (is_well()) cluster_.cut_off_a_follower(dice_.fork());
     if (goes_on()) cluster_.settle_deletions();
     if (goes_on()) cluster_.read_everything();

@@ -78,6 +78,9 @@ class FakeDisk : public Disk {
   /// flush_after counts twice.
   uint64_t operation_count() const { return operations_; }
 
+  /// A new disk in its place, as empty as one at first; figures go on.
+  void format();
+
   // ---- time
   void hold();  ///< poll() runs nothing on any lane until release()
   void hold(DiskOp::Lane lane);

@@ -120,6 +120,15 @@ void FakeDisk::end_faults() {
   capacity_ = kAmple;
 }
 
+void FakeDisk::format() {
+  FakeDisk blank;
+  blank.next_handle_ = next_handle_;
+  blank.operations_ = operations_;
+  blank.errors_made_up_ = errors_made_up_;
+  blank.figures_ = figures_;
+  *this = std::move(blank);
+}
+
 void FakeDisk::forget_faults() {
   stop_at_.reset();
   partial_taken_ = false;

@@ -308,6 +308,21 @@ TEST(FakeDisk, FlipsBytesInBothImages) {
   EXPECT_EQ(content(disk, "journal/a"), "ac");
 }
 
+TEST(FakeDisk, IsAsNewOnceItIsFormatted) {
+  FakeDisk disk;
+  disk.put("journal/a", view_of("ab"));
+  FileHandle file = disk.open("journal/b", OpenMode::kWriteBuffered).value();
+  ASSERT_TRUE(disk.write(file, 0, view_of("b")).ok());
+  disk.set_capacity(10);
+  disk.format();
+  EXPECT_TRUE(disk.files().empty());
+  EXPECT_GT(disk.free_bytes().value(), 10u);
+  EXPECT_EQ(disk.figures().writes, 1u) << "what it did counts on";
+  disk.crash(0);
+  EXPECT_TRUE(disk.files().empty());
+  EXPECT_TRUE(disk.open("journal/a", OpenMode::kWriteBuffered).ok()) << "its folders are there";
+}
+
 TEST(FakeDiskDeathTest, RefusesUnalignedDirectWrites) {
   FakeDisk disk;
   FileHandle file = disk.open("journal/a", OpenMode::kWriteDirect).value();
