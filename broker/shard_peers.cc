@@ -75,7 +75,7 @@ void Shard::introduce(const wire::PeerMessage& message, bool same_cluster) {
 // A replaced broker speaks with a new store while the catalog still names the old one: until the
 // catalog agrees, neither takes part in anything.
 bool Shard::is_current_store(const wire::PeerMessage& message) const {
-  if (auto newer = store_by_configuration(message.from)) return *newer == message.store;
+  if (store_by_configuration(message.from) == message.store) return true;
   auto known = catalog_.brokers().find(message.from);
   if (known != catalog_.brokers().end()) return known->second.address.store == message.store;
   if (!founding_.document()) return false;
@@ -87,16 +87,18 @@ bool Shard::is_current_store(const wire::PeerMessage& message) const {
 
 // The catalog's tables may be younger than its log after a crash, or gone, and without knowing each
 // other its voters could never elect who tells them. A configuration in that log which the catalog
-// has not come to yet is news to it.
+// has not come to yet may name a store that is news to it; that it still names an older one, while
+// a replica of the newer is on its way, says nothing against what the catalog knows.
 std::optional<StoreId> Shard::store_by_configuration(BrokerId broker) const {
   auto own = keeper_.uid() ? replicas_.all().find(*keeper_.uid()) : replicas_.all().end();
   if (own == replicas_.all().end() || !own->second.group) return std::nullopt;
   const raft::Membership& members = own->second.group->membership();
   if (members.index <= catalog_.applied()) return std::nullopt;
+  raft::Member newest;
   for (const raft::Member& member : members.all()) {
-    if (member.broker == broker) return member.store;
+    if (member.broker == broker && member.uid > newest.uid) newest = member;
   }
-  return std::nullopt;
+  return newest.uid == Uid{} ? std::nullopt : std::optional(newest.store);
 }
 
 // Its broker may have another disk since this catalog was last heard of. Only the catalog can tell,
@@ -140,6 +142,8 @@ void Shard::on_peer_content(const wire::PeerMessage& message, const std::vector<
     deferred_bytes_ += bytes;
     deferred_.push_back({{}, {}, std::nullopt, message.from, raft, std::move(own), bytes});
     run_deferred();
+    // Until it is taken its leader may have stirred, or another process speak for it.
+    if (!deferred_.empty() && deferred_.back().append) deferred_.back().append->quiet = false;
   }
   for (const auto& notice : message.leaders) context_.hear_of_leader(notice);
   for (const auto& report : message.replicas) keeper_.on_report(report);

@@ -83,6 +83,45 @@ TEST(Restoration, ALeaderThatWasWipedComesBackUnderOtherUids) {
   tell([] { return a_broker_is_wiped(true); });
 }
 
+const store::ReplicaState& catalog_of(Story& story, size_t broker) {
+  const auto& all = story.cluster.broker(broker).store().replicas();
+  return std::find_if(all.begin(), all.end(),
+                      [](const auto& one) { return one.second.spec.topic_name == "__catalog"; })
+      ->second;
+}
+
+// Replicas of its old store are in configurations that still have to be committed.
+Violations nobody_refuses_a_broker_that_is_known_again() {
+  Story story;
+  story.send(0, 20);
+  auto [broker, other] = story.followers(0);
+  story.cluster.broker(broker).wipe();
+  story.wait_ms(8'000);
+  auto refused = [&, broker = broker] {
+    uint64_t sum = 0;
+    for (size_t n : {1, 2, 3}) sum += n == broker ? 0 : story.refusals(n);
+    return sum;
+  };
+  uint64_t before = refused();
+  story.start(broker);
+  // The newcomer to the catalog is written down, and stays uncommitted for a while.
+  const store::ReplicaState& catalog = catalog_of(story, story.leader(0));
+  size_t known = catalog.configurations.size();
+  Schedule& schedule = story.cluster.schedule();
+  for (int i = 0; i < 100'000 && catalog.configurations.size() == known; ++i) {
+    schedule.run_until(Time{schedule.now().us + 50});
+  }
+  story.expect(catalog.configurations.size() > known, "nobody was taken in");
+  story.cluster.broker(other).stall_disk(900);
+  expect_whole(story, broker);
+  story.expect(refused() == before, std::to_string(refused() - before) + " messages were refused");
+  return story.end(true);
+}
+
+TEST(Restoration, NobodyRefusesABrokerThatIsKnownAgain) {
+  tell(nobody_refuses_a_broker_that_is_known_again);
+}
+
 // In the end no store is left that the cluster was founded with.
 Violations one_after_the_other_is_wiped() {
   Story story;
@@ -211,6 +250,26 @@ Violations two_of_three_are_wiped() {
 }
 
 TEST(Restoration, TwoOfThreeWipedFoundNothingAnew) { tell(two_of_three_are_wiped); }
+
+// What a swarm may do without losing anything for good.
+Violations a_disk_is_wiped_where_it_can_be_spared() {
+  Story story;
+  story.send(0, 20);
+  auto can_spare = [&](size_t number) {
+    return story.cluster.can_spare(story.cluster.broker(number));
+  };
+  for (size_t n : {1, 2, 3}) story.expect(can_spare(n), "a whole cluster cannot spare a disk");
+  wipe_and_start(story, 2);
+  for (size_t n : {1, 3}) story.expect(!can_spare(n), "a second of three can be spared");
+  story.expect(can_spare(2), "a blank disk cannot be spared");
+  story.cluster.expect_redundancy();
+  for (size_t n : {1, 2, 3}) story.expect(can_spare(n), "it is not as whole as it says");
+  return story.end(true);
+}
+
+TEST(Restoration, OneDiskOfThreeCanBeSparedAtATime) {
+  tell(a_disk_is_wiped_where_it_can_be_spared);
+}
 
 }  // namespace
 }  // namespace strandlog::sim
