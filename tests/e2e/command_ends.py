@@ -17,8 +17,14 @@ def has_begun(process):
 
 def has_a_summary_to_print(process):
     """A signal no longer just ends it."""
-    tasks = glob.glob(f"/proc/{process.pid}/task/*/comm")
-    return any(open(task).read() == "interrupts\n" for task in tasks)
+    for task in glob.glob(f"/proc/{process.pid}/task/*/comm"):
+        try:
+            with open(task) as name:
+                if name.read() == "interrupts\n":
+                    return True
+        except OSError:
+            pass  # it has ended
+    return False
 
 
 def interrupted(process, what, most=1.0, ready=has_a_summary_to_print):
