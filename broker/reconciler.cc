@@ -23,8 +23,8 @@ class Planner {
   /// One that moves already.
   void count(const CatalogPartition& partition) {
     const wire::CatalogReplica& to = partition.move->to;
-    bool can_end = !catalog_.is_lost(to) && alive_(to.broker) &&
-                   healthy(partition) >= majority(partition);
+    bool can_end =
+        !catalog_.is_lost(to) && alive_(to.broker) && healthy(partition) >= majority(partition);
     if (can_end) ++under_way_[to.broker];
   }
 

@@ -34,7 +34,7 @@ struct InspectedReplica {
   uint64_t control_entries = 0;
   uint64_t bytes = 0;  ///< of whole entries, headers included
   uint64_t segments = 0;
-  Bytes configuration;  ///< the newest of its log, opaque; empty: it is out of service
+  Bytes configuration;               ///< the newest of its log, opaque; empty: it is out of service
   std::optional<std::string> fault;  ///< why the store would put it out of service
 };
 

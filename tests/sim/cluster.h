@@ -75,7 +75,8 @@ class SimCluster {
   /// Whether every group that votes on this broker's disk has a majority without it: the disk can
   /// be lost, and nothing else is.
   bool can_spare(const SimBroker& broker);
-  /// I24: in a healed cluster all voters of each group are back within 60 s, on disks that are there.
+  /// I24: in a healed cluster all voters of each group are back within 60 s, on disks that are
+  /// there.
   void expect_redundancy();
   /// I18: what is acknowledged survives the loss of power of all brokers at this very moment. Disks
   /// that were lost held it too.

@@ -44,9 +44,8 @@ bool Voters::are_on(size_t broker) const {
 }
 
 bool Voters::are_whole() const {
-  return sets_.size() == 1 &&
-         std::all_of(sets_.begin()->begin(), sets_.begin()->end(),
-                     [&](Uid uid) { return homes_.contains(uid); });
+  return sets_.size() == 1 && std::all_of(sets_.begin()->begin(), sets_.begin()->end(),
+                                          [&](Uid uid) { return homes_.contains(uid); });
 }
 
 std::string Voters::text() const {
