@@ -4,7 +4,6 @@
 #include <algorithm>
 
 #include "base/log.h"
-#include "broker/reconciler.h"
 
 namespace strandlog::broker {
 namespace {
@@ -226,13 +225,22 @@ void CatalogKeeper::lead(Time now) {
   next_creation();
 }
 
+// A leader that is new to office gives everybody the whole time.
+Presence CatalogKeeper::presence_of(BrokerId broker) {
+  if (broker == context_.self.address.broker || context_.replicas.alive(broker)) {
+    heard_[broker] = context_.now;
+    return Presence::kAlive;
+  }
+  Time since = heard_.try_emplace(broker, context_.now).first->second;
+  bool gone = context_.now >= since.plus_ms(context_.config.replace_after_ms);
+  return gone ? Presence::kGone : Presence::kAway;
+}
+
 // Returns the first uid behind those of the moves that it proposes.
 Uid CatalogKeeper::move_replicas() {
-  auto alive = [this](BrokerId id) {
-    return id == context_.self.address.broker || context_.replicas.alive(id);
-  };
+  auto presence = [this](BrokerId id) { return presence_of(id); };
   Uid next = context_.catalog.next_uid();
-  for (const auto& move : plan_moves(context_.catalog, alive, kMostMoves)) {
+  for (const auto& move : plan_moves(context_.catalog, presence, kMostMoves)) {
     propose_once("move " + move.where.topic.text() + " " + std::to_string(move.where.partition),
                  move);
     next = move.to.uid.plus(1);
@@ -335,6 +343,7 @@ void CatalogKeeper::on_entries(const wire::CatalogEntries& entries,
 void CatalogKeeper::lost_leadership() {
   proposed_.clear();
   unfinished_.clear();
+  heard_.clear();
   fail_requests();
 }
 

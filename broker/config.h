@@ -22,6 +22,7 @@ struct BrokerConfig {
   int64_t disk_stall_ms = 1000;           ///< a round not written for longer ends leaderships
   uint32_t max_message_bytes = 1u << 20;  ///< one record batch
   int64_t create_timeout_ms = 10'000;     ///< an unfinished creation begins anew elsewhere
+  int64_t replace_after_ms = 600'000;     ///< replicas of a silent broker are made elsewhere
   store::StoreOptions store;
 
   // ---- no settings

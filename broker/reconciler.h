@@ -8,14 +8,21 @@
 
 namespace strandlog::broker {
 
+enum class Presence {
+  kAlive,
+  kAway,  ///< silent; its disk is taken to be there
+  kGone,  ///< away for replace.after
+};
+using Presences = std::function<Presence(BrokerId)>;
+
 /// Moves to propose now, most endangered partitions first, under uids from catalog.next_uid() on:
-/// for a replica whose store is gone a new one on what its broker has in its place, and for the
-/// catalog's group a voter more while it has fewer than the cluster's size asks for (1, 3 from
-/// three brokers on, 5 from five). None for a partition without a live majority: nobody could take
-/// it in. `alive` tells of brokers; to each come at most `most` moves at a time, not counting those
-/// that cannot end now.
+/// for a replica whose store is gone a new one on what its broker has in its place; for one whose
+/// broker is gone a new one on the live broker that holds the fewest and none of this partition;
+/// and for the catalog's group a voter more while it has fewer than the cluster's size asks for (1,
+/// 3 from three brokers on, 5 from five). None for a partition without a live majority: nobody
+/// could take it in. To each broker come at most `most` moves at a time, not counting those that
+/// cannot end now.
 std::vector<wire::catalog::MoveReplica> plan_moves(const Catalog& catalog,
-                                                   const std::function<bool(BrokerId)>& alive,
-                                                   size_t most);
+                                                   const Presences& presence, size_t most);
 
 }  // namespace strandlog::broker

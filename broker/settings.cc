@@ -90,6 +90,12 @@ OptionTable daemon_options() {
        .min = 1000,
        .max = 3'600'000,
        .help = "a partition that is not created after this long begins anew on live brokers"},
+      {.name = "replace.after",
+       .type = OptionType::kDuration,
+       .fallback = "10m",
+       .min = 1000,
+       .max = 7 * 24 * 3'600'000,
+       .help = "replicas of a broker that is silent for this long are made anew on others"},
       {.name = "log.level",
        .type = OptionType::kChoice,
        .fallback = "info",
@@ -169,6 +175,7 @@ Result<Settings> settings_from(const OptionValues& values) {
   broker.max_message_bytes = static_cast<uint32_t>(values.bytes("max.message.bytes"));
   broker.disk_stall_ms = values.duration("disk.stall").count();
   broker.create_timeout_ms = values.duration("create.timeout").count();
+  broker.replace_after_ms = values.duration("replace.after").count();
   broker.store.tail_cache_bytes = values.bytes("tail.cache.bytes");
   broker.store.journal_file_bytes = values.bytes("journal.file.bytes");
   broker.store.journal_max_bytes = values.bytes("journal.max.bytes");

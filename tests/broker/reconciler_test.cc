@@ -9,8 +9,11 @@ namespace {
 class ReconcilerTest : public CatalogOfFour {
  protected:
   std::vector<wire::catalog::MoveReplica> plan(size_t most = 10) {
-    return plan_moves(
-        catalog_, [this](BrokerId id) { return !dead_.contains(id); }, most);
+    auto presence = [this](BrokerId id) {
+      if (gone_.contains(id)) return Presence::kGone;
+      return dead_.contains(id) ? Presence::kAway : Presence::kAlive;
+    };
+    return plan_moves(catalog_, presence, most);
   }
   // Another topic on these brokers.
   wire::TopicPartition another_on(const std::vector<uint8_t>& brokers) {
@@ -25,7 +28,7 @@ class ReconcilerTest : public CatalogOfFour {
     }
     return {id, 0};
   }
-  std::set<BrokerId> dead_;
+  std::set<BrokerId> dead_, gone_;
 };
 
 TEST_F(ReconcilerTest, WhatIsWholeStaysAsItIs) { EXPECT_TRUE(plan().empty()); }
@@ -34,6 +37,41 @@ TEST_F(ReconcilerTest, ABrokerThatIsAwayIsNotLost) {
   dead_ = {BrokerId{3}};
 
   EXPECT_TRUE(plan().empty());
+}
+
+TEST_F(ReconcilerTest, WhatWasOnABrokerThatIsGoneComesToOneThatHasNoneOfIt) {
+  gone_ = {BrokerId{3}};
+
+  std::vector<wire::catalog::MoveReplica> moves = plan();
+
+  ASSERT_EQ(moves.size(), 1u) << "nobody is left for the catalog's";
+  EXPECT_EQ(moves[0].where, kWhere);
+  EXPECT_EQ(moves[0].from, Uid{7});
+  EXPECT_EQ(moves[0].to, replica(8, 4));
+}
+
+TEST_F(ReconcilerTest, ItComesToTheBrokerWithTheFewestReplicas) {
+  apply(wire::catalog::RegisterBroker{{BrokerId{5}, store_number(5), "", ""}, BootEpoch{1}});
+  another_on({1, 2, 4});
+  gone_ = {BrokerId{3}};
+
+  std::vector<wire::catalog::MoveReplica> moves = plan();
+
+  ASSERT_EQ(moves.size(), 2u);
+  EXPECT_EQ(moves[0].where, kCatalogPartition);
+  EXPECT_EQ(moves[0].to.broker, BrokerId{5});
+  EXPECT_EQ(moves[1].where, kWhere);
+  EXPECT_EQ(moves[1].to.broker, BrokerId{5}) << "4 has one already";
+}
+
+TEST_F(ReconcilerTest, AnotherDiskOfABrokerThatIsGoneIsNotWaitedFor) {
+  wiped(3, 33);
+  gone_ = {BrokerId{3}};
+
+  std::vector<wire::catalog::MoveReplica> moves = plan();
+
+  ASSERT_EQ(moves.size(), 1u);
+  EXPECT_EQ(moves[0].to.broker, BrokerId{4});
 }
 
 TEST_F(ReconcilerTest, ALostReplicaIsReplacedByAFreshOneOnTheSameBroker) {
@@ -111,7 +149,7 @@ TEST(Reconciler, TheCatalogsGroupGrowsWithTheCluster) {
   auto apply = [&](const wire::catalog::Command& command) {
     catalog.apply(catalog.applied().plus(1), command);
   };
-  auto everybody = [](BrokerId) { return true; };
+  auto everybody = [](BrokerId) { return Presence::kAlive; };
   wire::FoundingDocument document;
   document.founders.push_back({{BrokerId{1}, store_number(1), "", ""}, Uid{1}});
   apply(wire::catalog::Found{document});
@@ -119,7 +157,9 @@ TEST(Reconciler, TheCatalogsGroupGrowsWithTheCluster) {
   EXPECT_TRUE(plan_moves(catalog, everybody, 10).empty()) << "two are no better than one";
 
   apply(wire::catalog::RegisterBroker{{BrokerId{3}, store_number(3), "", ""}, BootEpoch{1}});
-  auto without_three = [](BrokerId id) { return id != BrokerId{3}; };
+  auto without_three = [](BrokerId id) {
+    return id == BrokerId{3} ? Presence::kAway : Presence::kAlive;
+  };
   EXPECT_TRUE(plan_moves(catalog, without_three, 10).empty()) << "it would stay at two";
 
   auto moves = plan_moves(catalog, everybody, 10);

@@ -203,8 +203,37 @@ def creation_begins_anew_elsewhere():
         c.require(report["ok"] and held == 0, f"{report}")
 
 
+def absent_broker_is_replaced_elsewhere():
+    """Records flow meanwhile; what it comes back with is replaced already, and goes."""
+    with c.Cluster(4, settings={"replace.after": "2s"}) as k:
+        k.on_cluster("topic", "create", "t", "-p", "4", "-r", "3")
+        source = k.corpus(4)
+        first = k.produced(k.start_produce("t", source))
+        absent = next(b for b in (4, 3, 2) if k.states("t", b))
+        k.dev("kill", absent)
+
+        def whole_without_it():
+            partitions = k.partitions("t")
+            replicas = [r for p in partitions for r in p["replicas"]]
+            return len(replicas) == 12 and all(
+                r["broker"] != absent and r["state"] == "in_sync" for r in replicas)
+
+        second = k.produced(k.start_produce("t", source))
+        began = time.monotonic()
+        c.wait_for("whole without it", whole_without_it)
+        c.report("whole again without the absent broker", time.monotonic() - began, "s")
+        c.require(first["failed"] == 0 and second["failed"] == 0, f"{first} {second}")
+        k.dev("start", absent)
+        c.wait_for("it is back", lambda: k.counter(absent, "replica_moves") == 0)
+        lines = sum(len(c.numbers(k.consume("t", p))) for p in range(4))
+        duplicates = first["possible_duplicates"] + second["possible_duplicates"]
+        wanted = 2 * len(c.numbers(source))
+        c.require(wanted <= lines <= wanted + duplicates, f"{lines} lines, {wanted} were sent")
+        c.require(whole_without_it(), f"{k.partitions('t')}")
+
+
 if __name__ == "__main__":
     c.main({f.__name__: f for f in (
         stopped_broker_catches_up, full_journal_is_recovered, damaged_replica_is_out_alone,
         clean_stop_hands_over, slow_flushes_cost_no_leadership,
-        creation_begins_anew_elsewhere)})
+        creation_begins_anew_elsewhere, absent_broker_is_replaced_elsewhere)})

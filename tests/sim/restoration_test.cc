@@ -251,6 +251,48 @@ Violations two_of_three_are_wiped() {
 
 TEST(Restoration, TwoOfThreeWipedFoundNothingAnew) { tell(two_of_three_are_wiped); }
 
+// The uids of the topic's first partition, on broker `number` of four.
+std::set<Uid> first_of(Story& story, size_t number) {
+  std::set<Uid> uids;
+  SimBroker& broker = story.cluster.broker(number);
+  if (!broker.is_up()) return uids;
+  for (const auto& [uid, state] : broker.store().replicas()) {
+    bool counts = state.spec.topic_name == "t" && state.spec.partition == 0;
+    if (counts && state.life == store::Life::kLive) uids.insert(uid);
+  }
+  return uids;
+}
+
+Violations a_broker_stays_away() {
+  broker::BrokerConfig config = Story::small_files();
+  config.replace_after_ms = 20'000;
+  Story story(4, config);
+  story.send(0, 20);
+  size_t leader = story.leader(0), away = 0;
+  for (size_t n = 1; n <= 4; ++n) {
+    if (n != leader && !first_of(story, n).empty()) away = n;
+  }
+  std::set<Uid> old = first_of(story, away);
+  auto replicas = [&] {
+    size_t count = 0;
+    for (size_t n = 1; n <= 4; ++n) count += first_of(story, n).size();
+    return count;
+  };
+  story.kill(away);
+  story.wait_ms(15'000);
+  story.expect(replicas() == 2, "somebody did not wait");
+  story.expect_soon([&] { return replicas() == 3; }, "nobody takes its place");
+  story.send(0, 20);
+  story.send(1, 20);
+  story.start(away);
+  story.expect_soon([&] { return replicas() == 3 && first_of(story, away) != old; },
+                    "what was replaced meanwhile is still there");
+  story.read();
+  return story.end(true);
+}
+
+TEST(Restoration, WhatABrokerHadThatStaysAwayIsMadeElsewhere) { tell(a_broker_stays_away); }
+
 // What a swarm may do without losing anything for good.
 Violations a_disk_is_wiped_where_it_can_be_spared() {
   Story story;
