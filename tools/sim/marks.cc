@@ -6,7 +6,7 @@
 namespace strandlog::sim {
 namespace {
 
-constexpr const char* kMembers = "members change with restoration";
+constexpr const char* kMembers = "replicas move only when their disks are lost";
 constexpr const char* kSnapshots = "snapshots begin with trimming";
 
 using Reasons = std::map<std::string, std::string>;
@@ -15,12 +15,9 @@ using Reasons = std::map<std::string, std::string>;
 const Reasons& excuses() {
   static const Reasons all = {
       {"raft 6: what was written is overwritten already", "the store does not report such a write"},
-      {"raft 8: who is no voter is asked for a vote", kMembers},
       {"raft 9: one change at a time, after a commit in the leader's term", kMembers},
       {"raft 10: a configuration is overwritten", kMembers},
-      {"raft 11: a joint configuration is left once it is committed", kMembers},
       {"raft 11: a leader that removed itself steps down", kMembers},
-      {"raft 12: a replica that lags behind does not become a voter", kMembers},
       {"raft 13: a removed replica is told", kMembers},
       {"raft 21: a snapshot at or below the commit", kSnapshots},
       {"raft 21: a snapshot of what the log holds", kSnapshots},
