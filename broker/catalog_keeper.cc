@@ -220,19 +220,29 @@ void CatalogKeeper::lead(Time now) {
   for (const auto& report : open_reports()) on_report(report);
   if (now >= next_look_) {  // before topics take the next uids: those are planned again at once
     next_look_ = now.plus_ms(kLookMs);
+    call_the_roll();
     restart_creations(move_replicas());
   }
   next_creation();
 }
 
+bool CatalogKeeper::is_here(BrokerId broker) const {
+  return broker == context_.self.address.broker || context_.replicas.alive(broker);
+}
+
 // A leader that is new to office gives everybody the whole time.
-Presence CatalogKeeper::presence_of(BrokerId broker) {
-  if (broker == context_.self.address.broker || context_.replicas.alive(broker)) {
-    heard_[broker] = context_.now;
-    return Presence::kAlive;
+void CatalogKeeper::call_the_roll() {
+  for (const auto& [id, broker] : context_.catalog.brokers()) {
+    Time& heard = heard_.try_emplace(id, context_.now).first->second;
+    if (is_here(id)) heard = context_.now;
   }
-  Time since = heard_.try_emplace(broker, context_.now).first->second;
-  bool gone = context_.now >= since.plus_ms(context_.config.replace_after_ms);
+}
+
+Presence CatalogKeeper::presence_of(BrokerId broker) const {
+  if (is_here(broker)) return Presence::kAlive;
+  auto heard = heard_.find(broker);
+  bool gone = heard != heard_.end() &&
+              context_.now >= heard->second.plus_ms(context_.config.replace_after_ms);
   return gone ? Presence::kGone : Presence::kAway;
 }
 

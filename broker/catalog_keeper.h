@@ -100,7 +100,9 @@ class CatalogKeeper {
   void remove(const ReplyTo& to, const std::string& name, Time deadline);
   void next_creation();
   bool is_stuck(const CatalogPartition& partition) const;
-  Presence presence_of(BrokerId broker);
+  bool is_here(BrokerId broker) const;
+  void call_the_roll();
+  Presence presence_of(BrokerId broker) const;
   Uid move_replicas();
   void restart_creations(Uid next);
   void propose_restarts(
@@ -128,8 +130,8 @@ class CatalogKeeper {
   std::deque<Creation> creations_;  ///< one at a time: numbers come from the catalog
   std::multimap<TopicId, Deletion> deletions_;
   std::map<uint64_t, Time> unfinished_;  ///< creation numbers, since this leader first saw them
-  std::map<BrokerId, Time> heard_;  ///< when this leader looked and each was there, or first looked
-  Time next_look_;                  ///< at what is unfinished, or lost
+  std::map<BrokerId, Time> heard_;       ///< when this leader last saw each, or began to look
+  Time next_look_;                       ///< at what is unfinished, or lost
   Time next_tidying_;
   std::map<BrokerId, Time> strangers_;  ///< when each may be asked again
   Time next_duty_;

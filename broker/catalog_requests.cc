@@ -73,7 +73,7 @@ void CatalogKeeper::next_creation() {
 std::map<BrokerId, uint64_t> CatalogKeeper::live_brokers() const {
   std::map<BrokerId, uint64_t> load;
   for (const auto& [id, broker] : context_.catalog.brokers()) {
-    if (id == context_.self.address.broker || context_.replicas.alive(id)) load[id] = 0;
+    if (is_here(id)) load[id] = 0;
   }
   for (const auto& [id, topic] : context_.catalog.topics()) {
     for (const auto& partition : topic.partitions) {
@@ -90,9 +90,7 @@ bool CatalogKeeper::is_stuck(const CatalogPartition& partition) const {
   return std::any_of(partition.replicas.begin(), partition.replicas.end(),
                      [&](const auto& replica) {
                        if (partition.made.contains(replica.uid)) return false;
-                       bool here = replica.broker == context_.self.address.broker;
-                       return context_.catalog.is_lost(replica) ||
-                              (!here && !context_.replicas.alive(replica.broker));
+                       return context_.catalog.is_lost(replica) || !is_here(replica.broker);
                      });
 }
 
