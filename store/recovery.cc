@@ -13,7 +13,8 @@
 namespace strandlog::store {
 namespace {
 
-constexpr uint64_t kPaddingOfLog = 4 * kPageBytes;  // a directory, a header, ends of pieces
+constexpr uint64_t kPaddingOfSegment = 2 * kPageBytes;  // a header, the end of its last page
+constexpr uint64_t kPaddingOfLog = 4 * kPageBytes;      // a directory, a header, ends of pieces
 
 class Recovery {
  public:
@@ -216,7 +217,8 @@ Result<std::vector<RepeatedItem>> Recovery::told_after(size_t link) {
 bool Recovery::can_relieve_memory() const {
   uint64_t bytes = table_.buffer.bytes();
   if (bytes <= limits_.memory_bytes || table_.buffer.chunk_count() < 2) return false;
-  uint64_t padding = bytes / 32 + table_.logs.size() * kPaddingOfLog;
+  uint64_t segments = bytes / (limits_.filer.segment_bytes - kSegmentHeaderBytes);
+  uint64_t padding = bytes / 32 + segments * kPaddingOfSegment + table_.logs.size() * kPaddingOfLog;
   auto free = disk_.free_bytes();
   return !free.ok() || *free >= bytes + padding;
 }

@@ -39,7 +39,7 @@ class CrampedDisk : public FakeDisk {
 
 class SmallDisk : public testing::Test {
  protected:
-  SmallDisk() : tested_(disk_, small()) {
+  explicit SmallDisk(const StoreOptions& options = small()) : tested_(disk_, options) {
     disk_.set_capacity(6u << 20);
     EXPECT_TRUE(tested_.open(1).ok());
     tested_.make(1);

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "store/segment_format.h"
 #include "tests/store/small_disk.h"
 
 namespace strandlog::store {
@@ -11,6 +12,7 @@ namespace {
 // Of a process that was killed; what it still had to write finds no room either.
 class SmallDiskStart : public SmallDisk {
  protected:
+  explicit SmallDiskStart(const StoreOptions& options = small()) : SmallDisk(options) {}
   void kill() {
     disk_.hold();
     tested_.close();
@@ -157,6 +159,25 @@ TEST_F(SmallDiskStart, KeepsInMemoryWhatAFullDiskCannotTake) {
   EXPECT_TRUE(room().ok());
   kill();
   ASSERT_NO_FATAL_FAILURE(start());
+}
+
+class ShortSegmentsStart : public SmallDiskStart {
+ protected:
+  ShortSegmentsStart() : SmallDiskStart(short_segments()) {}
+  static StoreOptions short_segments() {
+    StoreOptions options = small();
+    options.segment_bytes = 2 * kSegmentHeaderBytes;
+    return options;
+  }
+};
+
+// Each entry of 10 000 bytes gets a segment of its own then, of 16 384.
+TEST_F(ShortSegmentsStart, KeepsInMemoryWhatFitsTheDiskWithoutItsHeadersAlone) {
+  fill_the_journal(70);
+  disk_.leave_free(900'000);
+  kill();
+  ASSERT_NO_FATAL_FAILURE(start());
+  EXPECT_GT(tested_.store().figures().tail_cache_bytes, short_segments().tail_cache_bytes);
 }
 
 TEST_F(SmallDiskStart, AFileThatWasBeingMadeIsNoSpareFile) {
