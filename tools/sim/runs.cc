@@ -106,7 +106,8 @@ Json hits_since_start() {
 // Runs a seed once more, in a process with other addresses and other bytes in fresh memory; a
 // simulation that differs then depends on something else than its seed.
 std::optional<std::string> differs_again(uint64_t seed, const Cuts& cuts, uint64_t fingerprint) {
-  std::string self = std::filesystem::read_symlink("/proc/self/exe").string();
+  // By the process, whose file may have been replaced meanwhile.
+  std::string self = "/proc/" + std::to_string(getpid()) + "/exe";
   std::string command = "GLIBC_TUNABLES=glibc.malloc.perturb=165 '" + self + "' fingerprint " +
                         std::to_string(seed) + " " + to_text(cuts) + " 2>/dev/null";
   std::FILE* pipe = popen(command.c_str(), "r");
