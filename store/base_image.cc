@@ -229,6 +229,23 @@ Result<std::pair<Offset, uint64_t>> decode_trim(ByteView payload) {
   return std::pair{offset, chain};
 }
 
+std::vector<uint8_t> encode_log_start(const LogStart& start) {
+  FieldWriter w;
+  w.id(start.index).id(start.term).id(start.offset).number<uint64_t>(start.chain);
+  return w.take();
+}
+
+Result<LogStart> decode_log_start(ByteView body) {
+  FieldReader r(body);
+  LogStart start;
+  start.index = r.id<Index>();
+  start.term = r.id<Term>();
+  start.offset = r.id<Offset>();
+  start.chain = r.number<uint64_t>();
+  if (!r.finished()) return malformed("trim entry");
+  return start;
+}
+
 std::vector<uint8_t> encode_segment_place(const SegmentPlace& place) {
   FieldWriter w;
   w.id(place.segment_first).id(place.segment_term).number<uint64_t>(place.position);

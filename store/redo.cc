@@ -201,7 +201,14 @@ void Redo::apply_trim(ReplicaLog& log, const Item& item, ByteView payload) {
     table_.set_fault(item.uid, trim.error().text);
     return;
   }
-  if (log.in_service()) log.trim({item.first, item.term, trim->first, trim->second});
+  if (!log.in_service()) return;
+  auto known = log.point_at(item.first);
+  if (known && (known->next_offset != trim->first || known->chain != trim->second)) {
+    table_.set_fault(item.uid, "journal: a trim to entry " + std::to_string(item.first.value) +
+                                   " that is another one");
+    return;
+  }
+  log.trim({item.first, item.term, trim->first, trim->second});
 }
 
 void Redo::apply_life(ReplicaLog& log, const Item& item) {

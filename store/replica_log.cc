@@ -10,6 +10,7 @@ namespace {
 
 // One change is in flight at a time, so a truncation takes back at most one or two.
 constexpr size_t kKeptConfigurations = 8;
+constexpr size_t kKeptTrims = 8;  // the newest says what matters
 
 Error broken(const ReplicaState& state, const EntryHeader& header, const std::string& what) {
   return {Code::kCorruption, "replica " + std::to_string(state.spec.uid.value) + ": entry " +
@@ -90,9 +91,23 @@ void ReplicaLog::add(const EntryHeader& h, const uint8_t* data, uint64_t chunk) 
   if (h.kind == EntryKind::kConfiguration) {
     set_configuration(h.index, Bytes::copy(ByteView(data + kEntryHeaderBytes, h.body_bytes)));
   }
+  if (h.kind == EntryKind::kTrim) {
+    want_trim(h.index, ByteView(data + kEntryHeaderBytes, h.body_bytes));
+  }
+}
+
+void ReplicaLog::want_trim(Index index, ByteView body) {
+  auto start = decode_log_start(body);
+  if (!start.ok() || start->index >= index) return;  // no leader writes such a one
+  state_.trims.push_back({index, *start});
+  if (state_.trims.size() > kKeptTrims) state_.trims.pop_front();
 }
 
 void ReplicaLog::set_configuration(Index index, Bytes value) {
+  // One that is installed with a log start may be known already.
+  while (!state_.configurations.empty() && state_.configurations.back().index >= index) {
+    state_.configurations.pop_back();
+  }
   state_.configurations.push_back({index, std::move(value)});
   if (state_.configurations.size() > kKeptConfigurations) state_.configurations.pop_front();
 }
@@ -113,12 +128,12 @@ void ReplicaLog::cut_to(const LogPoint& point) {
   while (!state_.terms.empty() && state_.terms.back().first > point.index) state_.terms.pop_back();
   std::deque<KeptConfiguration>& kept = state_.configurations;
   while (kept.size() > 1 && kept.back().index > point.index) kept.pop_back();
+  while (!state_.trims.empty() && state_.trims.back().index > point.index) state_.trims.pop_back();
 }
 
 void ReplicaLog::trim(const LogStart& start) {
   if (start.index <= state_.start.index) return;
   while (!entries_.empty() && memory_begin() <= start.index) {
-    state_.bytes -= std::min<uint64_t>(state_.bytes, entries_.front().bytes);
     if (memory_begin() > filed_to_) unfiled_bytes_ -= entries_.front().bytes;
     entries_.pop_front();
   }
@@ -132,6 +147,9 @@ void ReplicaLog::trim(const LogStart& start) {
   if (kept != terms.begin()) --kept;
   terms.erase(terms.begin(), kept);
   state_.start = start;
+  std::erase_if(state_.trims, [&](const WantedTrim& t) { return t.start.index <= start.index; });
+  state_.bytes = unfiled_bytes_;
+  for (const SegmentRange& range : segments_) state_.bytes += range.bytes;
   if (state_.last > start.index) {
     if (!terms.empty()) terms.front().first = std::max(terms.front().first, start.index.plus(1));
     return;
@@ -178,7 +196,11 @@ std::optional<LogPoint> ReplicaLog::point_at(Index index) const {
   if (index == state_.start.index) {
     return LogPoint{index, state_.start.term, state_.start.offset, state_.start.chain, 0};
   }
-  if (!in_memory(index)) return std::nullopt;
+  if (!in_memory(index)) {
+    auto ends_there = [&](const SegmentRange& range) { return range.end.index == index; };
+    auto range = std::find_if(segments_.rbegin(), segments_.rend(), ends_there);
+    return range == segments_.rend() ? std::nullopt : std::optional(range->end);
+  }
   ByteView stored(entry(index).data, kEntryHeaderBytes);
   EntryHeader h = decode_entry_header(stored, state_.spec.group).value();
   return LogPoint{index, h.term, h.next_offset(), h.chain, h.append_time_ms};

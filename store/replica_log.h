@@ -10,16 +10,6 @@
 
 namespace strandlog::store {
 
-/// What comes after an entry depends on this much of it.
-struct LogPoint {
-  Index index;
-  Term term;
-  Offset next_offset;
-  uint64_t chain = 0;
-  int64_t append_time_ms = 0;
-  bool operator==(const LogPoint&) const = default;
-};
-
 /// An entry in a chunk of the round buffer.
 struct EntryRef {
   const uint8_t* data = nullptr;
@@ -75,7 +65,8 @@ class ReplicaLog {
   void add(const EntryHeader& header, const uint8_t* data, uint64_t chunk);
   /// Drops all entries after `point`, which is an entry of this log or its start.
   void cut_to(const LogPoint& point);
-  /// Moves the log start up to `start`; a log that ends below it is empty then.
+  /// Moves the log start up to `start`; a log that ends below it is empty then. What is left of
+  /// state().bytes counts kept segments as wholes; one that is being filled is the caller's to add.
   void trim(const LogStart& start);
   /// Drops the log; what is known of the replica stays.
   void clear();
@@ -84,6 +75,9 @@ class ReplicaLog {
   std::vector<SegmentRange>& segments() { return segments_; }
   const std::vector<SegmentRange>& segments() const { return segments_; }
 
+  /// A trim entry is part of the log.
+  void want_trim(Index index, ByteView body);
+
   // ---- looking
   Index memory_begin() const { return Index{state_.last.value + 1 - entries_.size()}; }
   bool in_memory(Index index) const { return index >= memory_begin() && index <= state_.last; }
@@ -91,7 +85,7 @@ class ReplicaLog {
   std::optional<Term> term_at(Index index) const;
   /// The entry in memory that holds `offset`, or the first after it; last + 1 when there is none.
   Index find_offset(Offset offset) const;
-  /// From memory or the log start; none when the entry is in a segment.
+  /// From memory, the log start or the end of a segment; none when the entry lies inside one.
   std::optional<LogPoint> point_at(Index index) const;
 
   // ---- segments: entries up to filed_to() were handed to a segment writer

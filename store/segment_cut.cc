@@ -79,8 +79,6 @@ Result<void> cut_log(Disk& disk, ReplicaLog& log, Index keep) {
     } else {
       --kept;  // a trim left the front of this segment; nothing of it counts any more
     }
-  } else if (!point && kept > 0 && segments[kept - 1].end.index == keep) {
-    point = segments[kept - 1].end;
   }
   if (!point) return Error{Code::kCorruption, "no entry " + std::to_string(keep.value)};
   segments.resize(kept);

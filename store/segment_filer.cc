@@ -193,6 +193,16 @@ void SegmentFiler::retry() {
   }
 }
 
+bool SegmentFiler::writes(Uid uid, Index first, Term term) const {
+  auto found = files_.find(uid);
+  if (found == files_.end()) return false;
+  auto same = [&](const std::unique_ptr<SegmentWriter>& writer) {
+    return writer && writer->taken().first == first && writer->taken().term == term;
+  };
+  const Files& files = found->second;
+  return same(files.writer) || std::any_of(files.draining.begin(), files.draining.end(), same);
+}
+
 bool SegmentFiler::idle(Uid uid) const {
   auto found = files_.find(uid);
   if (found == files_.end()) return true;

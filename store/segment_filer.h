@@ -57,6 +57,8 @@ class SegmentFiler : private TicketSource {
   Result<std::optional<Uid>> on_done(const DiskDone& done);
   bool must_retry() const { return !refused_.empty(); }
   void retry();
+  /// The file is one of those that are being written.
+  bool writes(Uid uid, Index first, Term term) const;
   /// Nothing is under way for the replica.
   bool idle(Uid uid) const;
   /// Of a dead replica: what the disk had no room for is not tried again.

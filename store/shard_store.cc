@@ -61,6 +61,7 @@ Result<void> ShardStore::start() {
   for (const auto& [uid, log] : table_.logs) {
     appended_bytes_ += log.unfiled_bytes();
     if (log.state().life == Life::kDead) dead_.push_back({uid, RoundNumber{0}});
+    if (log.state().start.index > Index{0}) not_looked_at_.push_back(uid);
   }
   boot_epoch_ = recovered.highest_epoch.plus(1);
   do {
@@ -153,6 +154,7 @@ void ShardStore::set_life(Uid uid, Life life) {
   checkpoint_.on_dead(uid);
   ready_.erase(uid);
   dead_.push_back({uid, gathering()});
+  std::erase_if(dropped_, [&](const Dropped& dropped) { return dropped.uid == uid; });
 }
 
 void ShardStore::set_hard_state(Uid uid, Term term, Uid vote) {

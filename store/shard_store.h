@@ -33,6 +33,10 @@ class ShardStore final : public Store {
   void set_life(Uid uid, Life life) override;
   void set_hard_state(Uid uid, Term term, Uid vote) override;
   void truncate(Uid uid, Index from) override;
+  void trim(Uid uid, const LogStart& start) override;
+  void install(Uid uid, const LogStart& start, KeptConfiguration configuration) override;
+  bool may_trim() const override { return checkpoint_.phase() == Checkpoint::Phase::kIdle; }
+  std::vector<LogPiece> pieces(Uid uid) const override;
   void put_note(const std::string& name, Bytes value) override;
   EntryHeader append(Uid uid, const NewEntry& entry) override;
   Result<void> append_stored(Uid uid, ByteView run) override;
@@ -69,6 +73,13 @@ class ShardStore final : public Store {
     RoundNumber round;
   };
 
+  /// Segment files that no log needs any more, but perhaps a base image.
+  struct Dropped {
+    Uid uid;
+    std::vector<SegmentName> names;
+    RoundNumber round;  ///< tells of it
+  };
+
   ReplicaLog& in_service(Uid uid);
   ReplicaLog& touch(Uid uid);
   std::vector<RoundDurable::Touched> take_touched();
@@ -88,6 +99,11 @@ class ShardStore final : public Store {
   void evict();
   bool may_drop_oldest();
   void bury();
+  void move_start(ReplicaLog& log, const LogStart& start);
+  void drop_segments(const std::vector<SegmentRange>& before, const ReplicaLog& log);
+  void look_for_dropped();
+  void remove_dropped();
+  void remove_file(const std::string& path);
   bool image_is_due() const;
   bool checkpoint_due() const;
   void begin_checkpoint();
@@ -120,6 +136,8 @@ class ShardStore final : public Store {
   Checkpoint checkpoint_;
   std::set<Uid> ready_;  ///< have a piece's worth of entries to file
   std::vector<Dead> dead_;
+  std::deque<Dropped> dropped_;
+  std::deque<Uid> not_looked_at_;  ///< an earlier process may have left files of their trims
   RoundNumber newest_image_, older_image_;  ///< what the durable base images show
   uint64_t bytes_since_checkpoint_ = 0;
   uint64_t polls_ = 0;

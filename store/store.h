@@ -63,6 +63,29 @@ struct LogStart {
   bool operator==(const LogStart&) const = default;
 };
 
+/// What comes after an entry depends on this much of it.
+struct LogPoint {
+  Index index;
+  Term term;
+  Offset next_offset;
+  uint64_t chain = 0;
+  int64_t append_time_ms = 0;
+  bool operator==(const LogPoint&) const = default;
+};
+
+/// A stretch of a log as its disk holds it: a segment file, or what is in none yet.
+struct LogPiece {
+  LogPoint end;  ///< its last entry
+  uint64_t bytes = 0;
+};
+
+/// A trim entry (EntryKind::kTrim) of the log: once `index` is committed, the log may begin there.
+struct WantedTrim {
+  Index index;
+  LogStart start;
+  bool operator==(const WantedTrim&) const = default;
+};
+
 /// A configuration entry, or the one a replica was made with (index 0); opaque to the store.
 struct KeptConfiguration {
   Index index;
@@ -83,9 +106,14 @@ struct ReplicaState {
   uint64_t chain = 0;            ///< of entry `last`
   int64_t last_append_time_ms = 0;
   std::deque<KeptConfiguration> configurations;  ///< the last few of the log, oldest first
+  /// Trim entries that trim() has not carried out, oldest first: a few, and since the start of the
+  /// process at least those of rounds after the last base image. One that is forgotten costs disk
+  /// space until the next one.
+  std::deque<WantedTrim> trims;
   /// Why this replica is out of service; all else may be partial then.
   std::optional<std::string> fault;
-  uint64_t bytes = 0;  ///< of all kept entries, headers included
+  uint64_t bytes = 0;  ///< of all kept entries, headers included; segments that a trim cut count
+                       ///< as wholes
 };
 
 /// A leader's new entry; the store gives it index, base offset and chain, and stamps a batch.
@@ -171,6 +199,14 @@ class Store {
   virtual void set_life(Uid uid, Life life) = 0;  ///< kDead drops its log; files go in background
   virtual void set_hard_state(Uid uid, Term term, Uid vote) = 0;
   virtual void truncate(Uid uid, Index from) = 0;  ///< drops `from` and later; above log start
+  /// Moves the log start up to `start`, which is an entry of this log, durable here and committed
+  /// (raft knows). Files go once no base image needs them. Only when may_trim().
+  virtual void trim(Uid uid, const LogStart& start) = 0;
+  /// Replaces the whole log by `start`, above the present one, with the configuration that is in
+  /// force there, as of its index. Only when may_trim().
+  virtual void install(Uid uid, const LogStart& start, KeptConfiguration configuration) = 0;
+  /// False while a base image is being made: its logs must not begin later than it says.
+  virtual bool may_trim() const = 0;
   /// At most 64 KiB each, 256 names.
   virtual void put_note(const std::string& name, Bytes value) = 0;
   /// Appends one entry as leader; returns its header. The body is copied here, once.
@@ -208,6 +244,10 @@ class Store {
   /// entries that are in memory, else none (read the entry).
   virtual std::optional<Offset> next_offset_at(Uid uid, Index index) const = 0;
 
+  /// The log in pieces, oldest first: what it may be trimmed to without a look at the disk. The
+  /// first may begin below the log start.
+  virtual std::vector<LogPiece> pieces(Uid uid) const = 0;
+
   // ---- figures
   /// By DiskOp::Lane. A round that waits for a journal file is one operation more that the
   /// journal's lane owes.
@@ -220,6 +260,10 @@ class Store {
   };
   virtual Figures figures() const = 0;
 };
+
+/// The body of a trim entry; store/format.md, "Entry bodies".
+std::vector<uint8_t> encode_log_start(const LogStart& start);
+Result<LogStart> decode_log_start(ByteView body);
 
 /// Checks a run of stored entries received for a replica: header and body CRCs under `group`,
 /// indexes dense from `first`, terms not falling, chain and offsets continuing inside the run.

@@ -8,6 +8,7 @@ namespace strandlog::store {
 namespace {
 
 constexpr uint64_t kRemoveTicket = uint64_t{1} << 59;
+constexpr uint64_t kLookEveryPolls = 16;
 constexpr uint64_t kMeasureEveryBytes = 8u << 20;  // handed to the disk
 constexpr uint64_t kMeasureEveryPolls = 64;        // others write to it, too
 constexpr uint64_t kShortOfSpace = 32u << 20;      // this close to a refusal: measure at every poll
@@ -93,6 +94,8 @@ void ShardStore::background() {
   file_ready();
   evict();
   bury();
+  if (polls_ % kLookEveryPolls == 0) look_for_dropped();
+  remove_dropped();
   if (dirty() || writing() || failed_) return;
   if (image_is_due()) {
     send({}, true);  // it protects the round before it as a seal would
@@ -157,14 +160,16 @@ void ShardStore::bury() {
   filer_.forget(uid);
   auto names = disk_.list(segment_directory(uid));
   if (!names.ok()) return;  // it never had any
-  for (const std::string& name : *names) {
-    DiskOp op;
-    op.kind = DiskOp::Kind::kRemove;
-    op.lane = DiskOp::Lane::kBackground;
-    op.ticket = kRemoveTicket;
-    op.path = segment_directory(uid) + "/" + name;
-    disk_.submit(std::move(op));
-  }
+  for (const std::string& name : *names) remove_file(segment_directory(uid) + "/" + name);
+}
+
+void ShardStore::remove_file(const std::string& path) {
+  DiskOp op;
+  op.kind = DiskOp::Kind::kRemove;
+  op.lane = DiskOp::Lane::kBackground;
+  op.ticket = kRemoveTicket;
+  op.path = path;
+  disk_.submit(std::move(op));
 }
 
 // On a full disk an image waits for a file; rounds go on in what is left of the last one.
@@ -180,6 +185,8 @@ bool ShardStore::checkpoint_due() const {
       std::max(options_.journal_file_bytes, options_.journal_max_bytes / 8)) {
     return true;
   }
+  // What a trim dropped is on the disk until two images know of it.
+  if (!dropped_.empty() && dropped_.front().round > older_image_) return true;
   bool low = journal_.free_files() <= kKeptFiles + 1;
   return low && (bytes_since_checkpoint_ > 0 || journal_.would_release(newest_image_));
 }

@@ -52,7 +52,7 @@ void go_on(ModelledStore& tested) {
     for (auto& [uid, replica] : tested.model.replicas) {
       if (replica.life == Life::kDead) continue;
       Term term = std::max(tested.last_term(uid.value), replica.term);
-      if (round == 1 && tested.last(uid.value) > 3) {
+      if (round == 1 && replica.entries.size() > 3) {
         tested.truncate(uid.value, tested.last(uid.value) - 1);
       }
       tested.append(uid.value, term.plus(1), 500);

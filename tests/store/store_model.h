@@ -22,7 +22,8 @@ struct ModelReplica {
   Term term;
   Uid vote;
   std::string first_configuration;
-  std::vector<std::vector<uint8_t>> entries;  ///< of index 1, 2, …, as stored
+  LogStart start;
+  std::vector<std::vector<uint8_t>> entries;  ///< of index start + 1 and on, as stored
   bool operator==(const ModelReplica&) const = default;
 };
 
@@ -48,9 +49,16 @@ class ModelledStore {
   void configure(uint64_t uid, Term term, const std::string& configuration);
   void hard_state(uint64_t uid, Term term, Uid vote);
   void truncate(uint64_t uid, uint64_t from);
+  /// Trims to an entry of the log that is durable; nothing while a base image is being made.
+  void trim(uint64_t uid, uint64_t to);
+  /// Replaces the log by one that begins behind entry `at`.
+  void install(uint64_t uid, uint64_t at, Term term, const std::string& configuration);
   void life(uint64_t uid, Life life);
   void note(const std::string& name, const std::string& value);
-  uint64_t last(uint64_t uid) { return model.replicas[Uid{uid}].entries.size(); }
+  uint64_t last(uint64_t uid) {
+    const ModelReplica& replica = model.replicas[Uid{uid}];
+    return replica.start.index.value + replica.entries.size();
+  }
   Term last_term(uint64_t uid);
   void submit();
   void poll();
