@@ -82,11 +82,15 @@ bool SimClient::produce(const Place& where, uint32_t partitions, size_t bytes) {
   std::string value = host_ + "-" + std::to_string(next_value_);
   record.value = value + std::string(bytes, '.');
   Sent& sent = history_.sent.emplace_back();
-  client::Callback done = [this, &sent](client::Result<client::Ack> ack) {
+  // Without a route nobody knows yet which topic of that name it will go to.
+  bool is_guessed = core_.router().topic(where.topic) == nullptr;
+  client::Callback done = [this, &sent, is_guessed,
+                           topic = where.topic](client::Result<client::Ack> ack) {
     --open_sends_;
     sent.completed = schedule_.now();
     sent.outcome = ack.ok() ? Sent::Outcome::kAcked : Sent::Outcome::kFailed;
     if (ack.ok()) sent.offset = ack->offset;
+    if (ack.ok() && is_guessed) sent.where.topic = known_as(topic);
     if (!ack.ok()) sent.written = ack.error().written;
   };
   find(where.topic);
