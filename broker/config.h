@@ -23,6 +23,9 @@ struct BrokerConfig {
   uint32_t max_message_bytes = 1u << 20;  ///< one record batch
   int64_t create_timeout_ms = 10'000;     ///< an unfinished creation begins anew elsewhere
   int64_t replace_after_ms = 600'000;     ///< replicas of a silent broker are made elsewhere
+  int64_t retention_ms = 7 * 24 * 3600 * int64_t{1000};  ///< of topics that set none; -1: for ever
+  int64_t retention_bytes = -1;                          ///< of a partition; -1: no bound
+  int64_t retention_check_ms = 5'000;                    ///< between looks at what may go
   store::StoreOptions store;
 
   // ---- no settings

@@ -43,6 +43,7 @@ struct Flatten {
     out.kind = Kind::kSnapshotOffer;
     out.last = m.index;
     out.last_term = m.index_term;
+    out.prev = m.membership.index;
   }
   void operator()(const raft::TimeoutNow&) const { out.kind = Kind::kTimeoutNow; }
   void operator()(const raft::StepDown&) const { out.kind = Kind::kStepDown; }

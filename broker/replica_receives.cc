@@ -44,10 +44,12 @@ void Replicas::receive(BrokerId from, const wire::RaftMessage& message,
                        const std::vector<Bytes>& frames) {
   Replica* replica = recipient(from, message);
   if (!replica) return;
-  // No log is trimmed yet, so no honest leader offers a state in place of entries.
-  if (message.kind == wire::RaftMessage::Kind::kSnapshotOffer) return;
   raft::Message step = from_wire(message);
-  Received received{message.prev.plus(1), &frames};
+  Received received{message.prev.plus(1), &frames, std::nullopt};
+  if (message.kind == wire::RaftMessage::Kind::kSnapshotOffer &&
+      !take_offer(message, frames, step, received)) {
+    return;
+  }
   if (auto* append = std::get_if<raft::Append>(&step.body)) {
     auto last = look_through(*append, frames, replica->spec.group);
     if (!last.ok()) {
@@ -64,6 +66,24 @@ void Replicas::receive(BrokerId from, const wire::RaftMessage& message,
   take_one(*replica);
   host_.step(step);
   take_one(*replica, &received);
+}
+
+// False: it cannot be taken now, or not at all; an honest leader offers it again.
+bool Replicas::take_offer(const wire::RaftMessage& message, const std::vector<Bytes>& frames,
+                          raft::Message& step, Received& received) const {
+  if (frames.size() != 2 || !store_.may_trim()) return false;
+  auto start = store::decode_log_start(frames[0]);
+  auto configuration = wire::decode_configuration(frames[1]);
+  bool fits = start.ok() && configuration.ok() && start->index == message.last &&
+              start->term == message.last_term && message.prev <= message.last;
+  if (!fits) {
+    LOG(kWarn, "dropped an offer that fails its checks", kv("uid", message.to),
+        kv("from", message.from));
+    return false;
+  }
+  std::get<raft::SnapshotOffer>(step.body).membership = from_wire(*configuration, message.prev);
+  received.start = *start;
+  return true;
 }
 
 void Replicas::hear(BrokerId from, const wire::RaftMessage& message) {

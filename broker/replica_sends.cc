@@ -46,6 +46,40 @@ void Replicas::finish_send(Replica& replica, const raft::Send& send, store::Read
   replica.group->sent(send.to, gone ? result.last : send.prev, gone ? result.bytes : 0);
 }
 
+// All that a follower lacks of a log which begins behind its own end is where that is: what a data
+// partition's snapshot would hold beside is nothing yet.
+void Replicas::offer_start(Replica& replica, const raft::SnapshotSend& wanted) {
+  const store::ReplicaState& state = store_.replicas().at(replica.spec.uid);
+  const store::KeptConfiguration* configuration = nullptr;
+  for (const auto& kept : state.configurations) {
+    if (kept.index <= state.start.index) configuration = &kept;
+  }
+  auto broker = broker_of(replica, wanted.to);
+  bool gone = false;
+  if (broker && configuration && replica.leads()) {
+    raft::SnapshotOffer offer{state.start.index, state.start.term, {}};
+    offer.membership.index = configuration->index;
+    Term term = replica.group->term();
+    raft::Message message{replica.spec.group, replica.spec.uid, wanted.to, term, offer};
+    gone = peers_.append(*broker, to_wire(message),
+                         {Bytes::copy(store::encode_log_start(state.start)), configuration->value});
+    if (gone) offers_.push_back({replica.spec.uid, wanted.to, term, config_.election_ticks});
+  }
+  if (!gone) replica.group->snapshot_done(wanted.to, false);
+}
+
+// Who took one has answered by now, which raft heard; else it is offered again.
+void Replicas::expire_offers() {
+  for (PendingOffer& offer : offers_) {
+    if (--offer.ticks > 0) continue;
+    Replica* replica = find(offer.uid);
+    if (!replica || !replica->leads() || replica->group->term() != offer.term) continue;
+    replica->group->snapshot_done(offer.to, false);
+    host_.touch(offer.uid);
+  }
+  std::erase_if(offers_, [](const PendingOffer& offer) { return offer.ticks == 0; });
+}
+
 bool Replicas::on_read(const store::ReadDone& event) {
   auto found = pending_sends_.find(event.ticket);
   if (found == pending_sends_.end()) return false;

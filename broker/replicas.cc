@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "base/log.h"
+#include "base/mark.h"
 #include "base/mutant.h"
 #include "broker/raft_wire.h"
 #include "wire/codec.h"
@@ -62,6 +63,7 @@ void Replicas::close(Uid uid) {
   if (found->second.group) host_.remove(uid);
   replicas_.erase(found);
   std::erase_if(pending_sends_, [&](const auto& entry) { return entry.second.uid == uid; });
+  to_trim_.erase(uid);
 }
 
 Replica* Replicas::find(Uid uid) {
@@ -187,7 +189,10 @@ void Replicas::gave_up_leadership(Replica& replica) {
   events_.push_back({ReplicaEvent::Kind::kLostLeadership, replica.spec.uid, {}});
 }
 
-void Replicas::tick() { host_.tick(); }
+void Replicas::tick() {
+  host_.tick();
+  expire_offers();
+}
 
 void Replicas::step_down(Uid uid) {
   Replica* replica = find(uid);
@@ -226,6 +231,7 @@ std::vector<ReplicaEvent> Replicas::settle() {
       if (Replica* replica = find(uid)) carry_out(*replica, output, nullptr);
     }
   }
+  trim_committed();
   return std::exchange(events_, {});
 }
 
@@ -251,7 +257,12 @@ void Replicas::carry_out(Replica& replica, const raft::Output& output, const Rec
   if (output.hard_state) {
     store_.set_hard_state(uid, output.hard_state->term, output.hard_state->vote);
   }
-  CHECK(!output.install);
+  if (output.install) {
+    CHECK(received && received->start && received->start->index == output.install->index);
+    const raft::Membership& members = output.install->membership;
+    store_.install(uid, *received->start, {members.index, wire::encode(to_wire(members))});
+    if (!in_service(replica)) return;
+  }
   if (output.truncate_from) store_.truncate(uid, *output.truncate_from);
   if (!in_service(replica)) return;
   if (output.append_first && received) append_received(replica, *received, *output.append_first);
@@ -263,7 +274,7 @@ void Replicas::carry_out(Replica& replica, const raft::Output& output, const Rec
   }
   for (const auto& send : output.sends) begin_send(replica, send);
   if (!in_service(replica)) return;  // a Send may have found damage
-  for (const auto& snapshot : output.snapshots) replica.group->snapshot_done(snapshot.to, false);
+  for (const auto& snapshot : output.snapshots) offer_start(replica, snapshot);
   for (const auto& message : output.after_write) hold_or_dispatch(replica, message);
   if (output.commit > replica.commit) {
     replica.commit = output.commit;
@@ -294,6 +305,34 @@ void Replicas::moved(Replica& replica) {
   }
   if (end) replica.high_watermark = std::max(replica.high_watermark, *end);
   events_.push_back({ReplicaEvent::Kind::kCommitted, replica.spec.uid, {}});
+  const auto& trims = store_.replicas().at(replica.spec.uid).trims;
+  if (!trims.empty() && trims.front().index <= replica.commit) to_trim_.insert(replica.spec.uid);
+}
+
+// What waits for the store (a base image is being made) or for this disk is tried at each turn.
+void Replicas::trim_committed() {
+  for (auto next = to_trim_.begin(); next != to_trim_.end() && store_.may_trim();) {
+    Replica* replica = find(*next);
+    if (!replica || !in_service(*replica)) {
+      next = to_trim_.erase(next);
+      continue;
+    }
+    const store::ReplicaState& state = store_.replicas().at(*next);
+    std::optional<store::LogStart> start;
+    bool waits = false;
+    for (const store::WantedTrim& trim : state.trims) {
+      bool counts = trim.index <= replica->commit && trim.start.index > state.start.index;
+      bool is_here = trim.start.index <= replica->group->durable();
+      if (counts && is_here) start = trim.start;
+      waits |= counts && !is_here;
+    }
+    if (start) {
+      mark<"broker: a committed trim is carried out">();
+      store_.trim(*next, *start);
+      if (in_service(*replica)) replica->group->trimmed(start->index);
+    }
+    next = waits ? std::next(next) : to_trim_.erase(next);
+  }
 }
 
 void Replicas::note_leader(Replica& replica) {

@@ -110,6 +110,13 @@ class Replicas {
   struct Received {
     Index first;
     const std::vector<Bytes>* frames;
+    std::optional<store::LogStart> start;  ///< of an offer
+  };
+  /// Until its follower answers for it; then raft knows, and here it expires.
+  struct PendingOffer {
+    Uid uid, to;
+    Term term;
+    uint32_t ticks = 0;
   };
   struct PendingSend {
     Uid uid;
@@ -134,6 +141,11 @@ class Replicas {
   void append_received(Replica& replica, const Received& received, Index first);
   void begin_send(Replica& replica, const raft::Send& send);
   void finish_send(Replica& replica, const raft::Send& send, store::ReadResult result);
+  void offer_start(Replica& replica, const raft::SnapshotSend& wanted);
+  void expire_offers();
+  bool take_offer(const wire::RaftMessage& message, const std::vector<Bytes>& frames,
+                  raft::Message& step, Received& received) const;
+  void trim_committed();
   void dispatch(const Replica& replica, const raft::Message& message);
   void hold_or_dispatch(const Replica& replica, const raft::Message& message);
   void moved(Replica& replica);
@@ -151,6 +163,8 @@ class Replicas {
   std::map<GroupId, Uid> by_group_;  ///< the newest: an old disk may bring one that was replaced
   std::map<Uid, std::pair<Uid, Term>> known_leaders_;
   std::map<uint64_t, PendingSend> pending_sends_;
+  std::vector<PendingOffer> offers_;
+  std::set<Uid> to_trim_;  ///< a trim entry of theirs is committed and not carried out
   std::map<HeldKey, raft::Message> held_;  ///< until their rounds are durable
   std::vector<ReplicaEvent> events_;
   std::set<Uid> faulty_;

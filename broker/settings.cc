@@ -96,6 +96,26 @@ OptionTable daemon_options() {
        .min = 1000,
        .max = 7 * 24 * 3'600'000,
        .help = "replicas of a broker that is silent for this long are made anew on others"},
+      {.name = "retention.ms",
+       .type = OptionType::kInteger,
+       .unit = "MS",
+       .fallback = "604800000",
+       .min = -1,
+       .help = "records may go this long after they were appended, unless their topic says "
+               "otherwise; -1: never for their age"},
+      {.name = "retention.bytes",
+       .type = OptionType::kInteger,
+       .unit = "BYTES",
+       .fallback = "-1",
+       .min = -1,
+       .help = "the oldest records of a partition may go while more than this is kept, unless "
+               "their topic says otherwise; -1: no bound"},
+      {.name = "retention.check.interval",
+       .type = OptionType::kDuration,
+       .fallback = "5s",
+       .min = 100,
+       .max = 3'600'000,
+       .help = "time between looks at what may go"},
       {.name = "log.level",
        .type = OptionType::kChoice,
        .fallback = "info",
@@ -176,6 +196,9 @@ Result<Settings> settings_from(const OptionValues& values) {
   broker.disk_stall_ms = values.duration("disk.stall").count();
   broker.create_timeout_ms = values.duration("create.timeout").count();
   broker.replace_after_ms = values.duration("replace.after").count();
+  broker.retention_ms = values.integer("retention.ms");
+  broker.retention_bytes = values.integer("retention.bytes");
+  broker.retention_check_ms = values.duration("retention.check.interval").count();
   broker.store.tail_cache_bytes = values.bytes("tail.cache.bytes");
   broker.store.journal_file_bytes = values.bytes("journal.file.bytes");
   broker.store.journal_max_bytes = values.bytes("journal.max.bytes");

@@ -33,6 +33,7 @@ Shard::Shard(const BrokerConfig& config, Self self, Clock& clock, Random& random
       produce_(context_),
       fetch_(context_),
       admin_(context_, keeper_),
+      retention_(context_),
       patience_(config_.disk_stall_ms) {}
 
 Result<std::unique_ptr<Shard>> Shard::open(const BrokerConfig& config, StoreId store_id,
@@ -238,6 +239,7 @@ void Shard::tick() {
   watch_disk();
   if (stop_deadline_) replicas_.hand_over();
   keeper_.tick(peers_);
+  retention_.tick();
 }
 
 // One that can still write but not read may be elected again: act() sees to that.

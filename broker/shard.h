@@ -19,6 +19,7 @@
 #include "broker/peers.h"
 #include "broker/produce.h"
 #include "broker/replicas.h"
+#include "broker/retention.h"
 #include "store/store.h"
 
 namespace strandlog::broker {
@@ -107,6 +108,7 @@ class Shard {
   Produce produce_;
   Fetch fetch_;
   Admin admin_;
+  Retention retention_;
   std::vector<NetEvent> net_events_;
   std::vector<store::StoreEvent> store_events_;
   std::deque<Deferred> deferred_;

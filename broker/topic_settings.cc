@@ -17,8 +17,8 @@ struct NumberSetting {
 constexpr int64_t kMost = int64_t{1} << 60;
 constexpr std::array kNumbers = {
     NumberSetting{kMaxMessageBytes, 1024, kMostMessageBytes},
-    NumberSetting{"retention.bytes", -1, kMost},
-    NumberSetting{"retention.ms", -1, kMost},
+    NumberSetting{kRetentionBytes, -1, kMost},
+    NumberSetting{kRetentionMs, -1, kMost},
     NumberSetting{"segment.bytes", 1 << 20, 1 << 30},
 };
 
@@ -57,10 +57,13 @@ Result<void> check_topic_settings(const SettingMap& settings) {
   return {};
 }
 
+std::optional<int64_t> setting_of(const SettingMap& settings, const std::string& name) {
+  auto found = settings.find(name);
+  return found == settings.end() ? std::nullopt : number_of(found->second);
+}
+
 std::optional<uint32_t> max_message_bytes_of(const SettingMap& settings) {
-  auto found = settings.find(kMaxMessageBytes);
-  if (found == settings.end()) return std::nullopt;
-  auto number = number_of(found->second);
+  auto number = setting_of(settings, kMaxMessageBytes);
   if (!number || *number < 0 || *number > kMostMessageBytes) return std::nullopt;
   return static_cast<uint32_t>(*number);
 }

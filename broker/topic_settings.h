@@ -15,11 +15,15 @@ constexpr uint32_t kMostMessageBytes = 3u << 20;
 
 using SettingMap = std::map<std::string, std::string>;
 
-/// Kafka's names, numbers and meanings; kInvalidArgument names what there is and what fits. Only
-/// max.message.bytes has an effect yet.
+constexpr const char* kRetentionBytes = "retention.bytes";
+constexpr const char* kRetentionMs = "retention.ms";
+
+/// Kafka's names, numbers and meanings; kInvalidArgument names what there is and what fits.
+/// segment.bytes and cleanup.policy have no effect yet.
 Result<void> check_topic_settings(const SettingMap& settings);
 
 /// The topic's own, none when it has none. Of checked settings.
+std::optional<int64_t> setting_of(const SettingMap& settings, const std::string& name);
 std::optional<uint32_t> max_message_bytes_of(const SettingMap& settings);
 
 }  // namespace strandlog::broker

@@ -99,6 +99,7 @@ void ReplicaLog::add(const EntryHeader& h, const uint8_t* data, uint64_t chunk) 
 void ReplicaLog::want_trim(Index index, ByteView body) {
   auto start = decode_log_start(body);
   if (!start.ok() || start->index >= index) return;  // no leader writes such a one
+  if (start->index <= state_.start.index) return;
   state_.trims.push_back({index, *start});
   if (state_.trims.size() > kKeptTrims) state_.trims.pop_front();
 }

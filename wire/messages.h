@@ -336,7 +336,9 @@ struct RaftMessage {
   Index hint;
   Term hint_term;
   uint64_t read_round = 0;
-  uint32_t frames = 0;  ///< kAppend: blob frames with the entries after `prev`
+  /// kAppend: blob frames with the entries after `prev`. kSnapshotOffer: two, the log start at
+  /// `last` (as the body of a trim entry) and the configuration there, which is that of `prev`.
+  uint32_t frames = 0;
   bool operator==(const RaftMessage&) const = default;
 };
 

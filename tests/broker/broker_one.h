@@ -99,11 +99,11 @@ class BrokerOne : public testing::Test {
     }
     return out;
   }
-  void receive(wire::RaftMessage message, uint64_t from) {
+  void receive(wire::RaftMessage message, uint64_t from, const std::vector<Bytes>& frames = {}) {
     message.group = spec_.group;
     message.from = Uid{from};
     message.to = kShared;
-    replicas_.receive(BrokerId{from}, message, {});
+    replicas_.receive(BrokerId{from}, message, frames);
   }
   void settle() {
     for (const ReplicaEvent& event : replicas_.settle()) events_.push_back(event);
@@ -138,18 +138,22 @@ class BrokerOne : public testing::Test {
     write();
     for (int i = 0; i < 3; ++i) {
       settle();
-      for (const wire::RaftMessage& append : sent()) {
-        if (append.kind != wire::RaftMessage::Kind::kAppend || append.to != Uid{2}) continue;
-        wire::RaftMessage answer;
-        answer.kind = wire::RaftMessage::Kind::kAppendAnswer;
-        answer.term = append.term;
-        answer.accepted = true;
-        answer.match = append.last;
-        answer.read_round = append.read_round;
-        receive(answer, 2);
-      }
+      answer_for_2(sent());
     }
     settle();
+  }
+  /// Replica 2 has what it was sent.
+  void answer_for_2(const std::vector<wire::RaftMessage>& sent) {
+    for (const wire::RaftMessage& append : sent) {
+      if (append.kind != wire::RaftMessage::Kind::kAppend || append.to != Uid{2}) continue;
+      wire::RaftMessage answer;
+      answer.kind = wire::RaftMessage::Kind::kAppendAnswer;
+      answer.term = append.term;
+      answer.accepted = true;
+      answer.match = append.last;
+      answer.read_round = append.read_round;
+      receive(answer, 2);
+    }
   }
   bool happened(ReplicaEvent::Kind kind) const {
     return std::any_of(events_.begin(), events_.end(),
