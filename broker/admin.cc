@@ -169,7 +169,7 @@ std::vector<wire::DescribePartitionsAnswer::Replica> Admin::conditions(
       described.match = peer.match;
       if (context_.catalog.is_lost(member)) {
         described.condition = Condition::kLost;
-      } else if (is_faulty(member)) {
+      } else if (context_.is_faulty(member)) {
         described.condition = Condition::kFaulty;
       } else if (context_.replicas.alive(member.broker)) {
         described.condition = peer.match >= status.commit ? Condition::kInSync : Condition::kBehind;
@@ -178,11 +178,6 @@ std::vector<wire::DescribePartitionsAnswer::Replica> Admin::conditions(
     out.push_back(described);
   }
   return out;
-}
-
-bool Admin::is_faulty(const wire::CatalogReplica& member) const {
-  auto told = context_.faulty_elsewhere.find(member.broker);
-  return told != context_.faulty_elsewhere.end() && told->second.contains(member.uid);
 }
 
 std::string Admin::state() const {

@@ -28,7 +28,6 @@ class Admin {
   bool is_registered() const;  ///< this start of the broker is in the catalog it has
   bool knows_all(const wire::MetadataRequest& request) const;
   wire::WireError why_unknown() const;
-  bool is_faulty(const wire::CatalogReplica& member) const;
   std::vector<wire::DescribePartitionsAnswer::Replica> conditions(
       const Replica& replica, const CatalogPartition& partition) const;
 

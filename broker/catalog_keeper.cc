@@ -248,9 +248,10 @@ Presence CatalogKeeper::presence_of(BrokerId broker) const {
 
 // Returns the first uid behind those of the moves that it proposes.
 Uid CatalogKeeper::move_replicas() {
-  auto presence = [this](BrokerId id) { return presence_of(id); };
+  View view{[this](BrokerId id) { return presence_of(id); },
+            [this](const wire::CatalogReplica& replica) { return context_.is_faulty(replica); }};
   Uid next = context_.catalog.next_uid();
-  for (const auto& move : plan_moves(context_.catalog, presence, kMostMoves)) {
+  for (const auto& move : plan_moves(context_.catalog, view, kMostMoves)) {
     propose_once("move " + move.where.topic.text() + " " + std::to_string(move.where.partition),
                  move);
     next = move.to.uid.plus(1);

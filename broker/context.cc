@@ -24,6 +24,12 @@ void Context::fail(const ReplyTo& to, wire::WireError error) {
   }
 }
 
+bool Context::is_faulty(const wire::CatalogReplica& replica) const {
+  if (replica.broker == self.address.broker) return replicas.faulty().contains(replica.uid);
+  auto told = faulty_elsewhere.find(replica.broker);
+  return told != faulty_elsewhere.end() && told->second.contains(replica.uid);
+}
+
 wire::WireError Context::not_leader(const GroupId& group, const std::string& what) const {
   const wire::LeaderNotice* notice = leader_of(group);
   if (notice && notice->broker != self.address.broker) {

@@ -62,6 +62,8 @@ struct Context {
     bool here = notice && notice->broker == self.address.broker;
     return notice && (here || replicas.alive(notice->broker)) ? notice : nullptr;
   }
+  /// Out of service, as its own broker says.
+  bool is_faulty(const wire::CatalogReplica& replica) const;
   /// The local leading replica of a partition, or the typed reason with a hint where to go.
   struct Located {
     Replica* replica = nullptr;

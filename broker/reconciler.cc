@@ -16,8 +16,7 @@ size_t catalog_voters_wanted(size_t brokers) { return brokers >= 5 ? 5 : brokers
 
 class Planner {
  public:
-  Planner(const Catalog& catalog, const Presences& presence)
-      : catalog_(catalog), presence_(presence) {}
+  Planner(const Catalog& catalog, const View& view) : catalog_(catalog), view_(view) {}
 
   /// One that moves already.
   void count(const CatalogPartition& partition) {
@@ -38,6 +37,8 @@ class Planner {
       } else {
         wish(spare, where, partition, lost->uid, lost->broker);
       }
+    } else if (const auto* faulty = first_faulty(partition)) {
+      wish(spare, where, partition, faulty->uid, faulty->broker);
     } else if (const auto* gone = first_gone(partition)) {
       wish_elsewhere(spare, where, partition, gone->uid);
     } else if (where == kCatalogPartition) {
@@ -62,9 +63,9 @@ class Planner {
   }
 
  private:
-  bool alive(BrokerId broker) const { return presence_(broker) == Presence::kAlive; }
+  bool alive(BrokerId broker) const { return view_.presence(broker) == Presence::kAlive; }
   bool is_gone(const wire::CatalogReplica& replica) const {
-    return presence_(replica.broker) == Presence::kGone;
+    return view_.presence(replica.broker) == Presence::kGone;
   }
 
   /// Of several that lost their stores, one whose broker can take another.
@@ -74,6 +75,14 @@ class Planner {
       if (catalog_.is_lost(replica) && (!lost || !alive(lost->broker))) lost = &replica;
     }
     return lost;
+  }
+
+  const wire::CatalogReplica* first_faulty(const CatalogPartition& partition) const {
+    const auto& all = partition.replicas;
+    auto faulty = std::find_if(all.begin(), all.end(), [this](const auto& replica) {
+      return alive(replica.broker) && view_.is_faulty(replica);
+    });
+    return faulty == all.end() ? nullptr : &*faulty;
   }
 
   const wire::CatalogReplica* first_gone(const CatalogPartition& partition) const {
@@ -86,7 +95,7 @@ class Planner {
   size_t healthy(const CatalogPartition& partition) const {
     const auto& all = partition.replicas;
     return static_cast<size_t>(std::count_if(all.begin(), all.end(), [this](const auto& replica) {
-      return !catalog_.is_lost(replica) && alive(replica.broker);
+      return !catalog_.is_lost(replica) && alive(replica.broker) && !view_.is_faulty(replica);
     }));
   }
 
@@ -143,7 +152,7 @@ class Planner {
   }
 
   const Catalog& catalog_;
-  const Presences& presence_;
+  const View& view_;
   std::map<BrokerId, size_t> load_;       ///< topics' replicas of each; counted when needed
   std::map<BrokerId, size_t> under_way_;  ///< to each, that can end
   std::vector<Wish> wishes_;
@@ -151,9 +160,9 @@ class Planner {
 
 }  // namespace
 
-std::vector<wire::catalog::MoveReplica> plan_moves(const Catalog& catalog,
-                                                   const Presences& presence, size_t most) {
-  Planner planner(catalog, presence);
+std::vector<wire::catalog::MoveReplica> plan_moves(const Catalog& catalog, const View& view,
+                                                   size_t most) {
+  Planner planner(catalog, view);
   for (const auto& where : catalog.moving()) planner.count(*catalog.partition(where));
   if (const auto* own = catalog.partition(kCatalogPartition)) {
     planner.look_at(kCatalogPartition, *own);

@@ -285,6 +285,8 @@ Result<void> Recovery::redo_from(RoundNumber shown) {
     TRY(redo_.apply_lost(at.number, last_items_));
   }
   redo_.finish();
+  auto damaged = [](const Image& image) { return !image.whole; };
+  recovered_.damaged = redo_.found_damage() || std::any_of(images_.begin(), images_.end(), damaged);
   return {};
 }
 

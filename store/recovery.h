@@ -13,6 +13,7 @@ struct Recovered {
   RoundNumber newest_image;        ///< what the newest whole base image shows; 0: there is none
   RoundNumber older_image;         ///< what the one before it shows
   uint64_t bytes_after_image = 0;  ///< of rounds since then
+  bool damaged = false;            ///< a round or an image of those that count
   /// What the boot round must hold besides the boot: the last round, which it takes the place of.
   /// Empty when that has nothing, or cannot be written anew.
   RoundContent last_round;

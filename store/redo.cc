@@ -33,6 +33,7 @@ Result<void> Redo::apply(const RoundHead& head, ByteView bytes) {
                        std::to_string(item.last.value) + ", is damaged";
     if (item.uid.value == 0) return Error{Code::kCorruption, what};
     table_.set_fault(item.uid, what);
+    found_damage_ = true;
   }
   return {};
 }
@@ -47,6 +48,7 @@ Result<void> Redo::apply_lost(RoundNumber number, const std::vector<RepeatedItem
       return Error{Code::kCorruption, what + ", and it held notes of the whole store"};
     }
   }
+  found_damage_ = true;
   LOG(kWarn, "journal round head lost", kv("round", number), kv("replicas", items.size()));
   return {};
 }

@@ -18,6 +18,8 @@ class Redo {
   Result<void> apply_lost(RoundNumber number, const std::vector<RepeatedItem>& items);
   /// After the last round: a replica whose entries have a gap is out of service.
   void finish();
+  /// Something of a round was damaged or lost.
+  bool found_damage() const { return found_damage_; }
 
  private:
   Result<void> apply_item(const Item& item, ByteView payload);
@@ -32,6 +34,7 @@ class Redo {
   Disk& disk_;
   std::vector<EntryHeader> headers_;
   std::vector<uint8_t> scratch_;
+  bool found_damage_ = false;
 };
 
 }  // namespace strandlog::store

@@ -63,6 +63,7 @@ Result<void> ShardStore::start() {
     if (log.state().life == Life::kDead) dead_.push_back({uid, RoundNumber{0}});
     if (log.state().start.index > Index{0}) not_looked_at_.push_back(uid);
   }
+  bool recovered_damage = recovered.damaged;
   boot_epoch_ = recovered.highest_epoch.plus(1);
   do {
     boot_id_ = BootId{random_.next()};
@@ -72,6 +73,7 @@ Result<void> ShardStore::start() {
   reads_.set_boot_epoch(boot_epoch_);
   measure_free_space();
   TRY(write_boot_round(std::move(recovered)));
+  if (recovered_damage) damaged_until_ = durable_;
   measure_free_space();
   keep_spare_files();
   return {};

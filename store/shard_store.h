@@ -105,6 +105,7 @@ class ShardStore final : public Store {
   void remove_dropped();
   void remove_file(const std::string& path);
   bool image_is_due() const;
+  bool images_are_wanted() const;
   bool checkpoint_due() const;
   void begin_checkpoint();
   RoundContent with_image(RoundContent content) const;
@@ -139,6 +140,7 @@ class ShardStore final : public Store {
   std::deque<Dropped> dropped_;
   std::deque<Uid> not_looked_at_;  ///< an earlier process may have left files of their trims
   RoundNumber newest_image_, older_image_;  ///< what the durable base images show
+  RoundNumber damaged_until_;               ///< rounds up to this one are damaged, or an image
   uint64_t bytes_since_checkpoint_ = 0;
   uint64_t polls_ = 0;
   uint64_t appended_bytes_ = 0;  ///< of entries ever put in memory, less those taken back unfiled

@@ -185,10 +185,19 @@ bool ShardStore::checkpoint_due() const {
       std::max(options_.journal_file_bytes, options_.journal_max_bytes / 8)) {
     return true;
   }
-  // What a trim dropped is on the disk until two images know of it.
-  if (!dropped_.empty() && dropped_.front().round > older_image_) return true;
+  if (images_are_wanted()) return true;
   bool low = journal_.free_files() <= kKeptFiles + 1;
   return low && (bytes_since_checkpoint_ > 0 || journal_.would_release(newest_image_));
+}
+
+// What a trim dropped stays on the disk until two images know of it, and so do damaged rounds. But
+// while a replica is out of service for them, whatever else they hold of it may be its last copy.
+bool ShardStore::images_are_wanted() const {
+  if (!dropped_.empty() && dropped_.front().round > older_image_) return true;
+  if (damaged_until_ <= older_image_) return false;
+  return std::none_of(table_.states.begin(), table_.states.end(), [](const auto& entry) {
+    return entry.second.fault && entry.second.life != Life::kDead;
+  });
 }
 
 void ShardStore::begin_checkpoint() {

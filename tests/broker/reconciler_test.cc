@@ -13,7 +13,8 @@ class ReconcilerTest : public CatalogOfFour {
       if (gone_.contains(id)) return Presence::kGone;
       return dead_.contains(id) ? Presence::kAway : Presence::kAlive;
     };
-    return plan_moves(catalog_, presence, most);
+    auto is_faulty = [this](const auto& replica) { return faulty_.contains(replica.uid); };
+    return plan_moves(catalog_, {presence, is_faulty}, most);
   }
   // Another topic on these brokers.
   wire::TopicPartition another_on(const std::vector<uint8_t>& brokers) {
@@ -29,12 +30,38 @@ class ReconcilerTest : public CatalogOfFour {
     return {id, 0};
   }
   std::set<BrokerId> dead_, gone_;
+  std::set<Uid> faulty_;
 };
 
 TEST_F(ReconcilerTest, WhatIsWholeStaysAsItIs) { EXPECT_TRUE(plan().empty()); }
 
 TEST_F(ReconcilerTest, ABrokerThatIsAwayIsNotLost) {
   dead_ = {BrokerId{3}};
+
+  EXPECT_TRUE(plan().empty());
+}
+
+TEST_F(ReconcilerTest, OneThatIsOutOfServiceIsReplacedWhereItIs) {
+  faulty_ = {Uid{6}};
+
+  std::vector<wire::catalog::MoveReplica> moves = plan();
+
+  ASSERT_EQ(moves.size(), 1u);
+  EXPECT_EQ(moves[0].where, kWhere);
+  EXPECT_EQ(moves[0].from, Uid{6});
+  EXPECT_EQ(moves[0].to, replica(8, 2));
+}
+
+TEST_F(ReconcilerTest, OneThatIsOutOfServiceCountsForNoMajority) {
+  faulty_ = {Uid{6}};
+  dead_ = {BrokerId{3}};
+
+  EXPECT_TRUE(plan().empty()) << "one of three is left";
+}
+
+TEST_F(ReconcilerTest, WhatIsOutOfServiceOnASilentBrokerWaitsForIt) {
+  faulty_ = {Uid{6}};
+  dead_ = {BrokerId{2}};
 
   EXPECT_TRUE(plan().empty());
 }
@@ -149,20 +176,21 @@ TEST(Reconciler, TheCatalogsGroupGrowsWithTheCluster) {
   auto apply = [&](const wire::catalog::Command& command) {
     catalog.apply(catalog.applied().plus(1), command);
   };
+  auto none = [](const wire::CatalogReplica&) { return false; };
   auto everybody = [](BrokerId) { return Presence::kAlive; };
   wire::FoundingDocument document;
   document.founders.push_back({{BrokerId{1}, store_number(1), "", ""}, Uid{1}});
   apply(wire::catalog::Found{document});
   apply(wire::catalog::RegisterBroker{{BrokerId{2}, store_number(2), "", ""}, BootEpoch{1}});
-  EXPECT_TRUE(plan_moves(catalog, everybody, 10).empty()) << "two are no better than one";
+  EXPECT_TRUE(plan_moves(catalog, {everybody, none}, 10).empty()) << "two are no better than one";
 
   apply(wire::catalog::RegisterBroker{{BrokerId{3}, store_number(3), "", ""}, BootEpoch{1}});
   auto without_three = [](BrokerId id) {
     return id == BrokerId{3} ? Presence::kAway : Presence::kAlive;
   };
-  EXPECT_TRUE(plan_moves(catalog, without_three, 10).empty()) << "it would stay at two";
+  EXPECT_TRUE(plan_moves(catalog, {without_three, none}, 10).empty()) << "it would stay at two";
 
-  auto moves = plan_moves(catalog, everybody, 10);
+  auto moves = plan_moves(catalog, {everybody, none}, 10);
   ASSERT_EQ(moves.size(), 1u);
   EXPECT_EQ(moves[0].from, Uid{});
   EXPECT_EQ(moves[0].to.broker, BrokerId{2});

@@ -62,9 +62,10 @@ Violations a_leaders_segment(Harm harm) {
   story.send(0, 60);
   story.send(1, 60);
   size_t leader = story.leader(0);
+  Uid uid = story.uid(leader, 0);
   hurt(story, leader, harm);
   story.read();
-  story.expect_out_of_service({{leader, 0}});
+  story.expect_replaced(leader, 0, uid);
   story.send(0, 10);
   story.send(1, 10);
   return story.end();
@@ -75,12 +76,13 @@ Violations a_followers_segment(Harm harm) {
   story.send(0, 60);
   story.send(1, 60);
   size_t follower = story.followers(0).first;
+  Uid uid = story.uid(follower, 0);
   hurt(story, follower, harm);
   story.read();
   story.expect_out_of_service({});  // nobody asked for it
   story.make_leader(follower, 0);
   story.read();
-  story.expect_out_of_service({{follower, 0}});
+  story.expect_replaced(follower, 0, uid);
   story.send(0, 10);
   return story.end();
 }
@@ -92,9 +94,10 @@ Violations what_a_late_follower_needs(Harm harm) {
   story.kill(late);
   story.send(0, 60);
   size_t leader = story.leader(0);
+  Uid uid = story.uid(leader, 0);
   hurt(story, leader, harm);
   story.start(late);
-  story.expect_out_of_service({{leader, 0}});
+  story.expect_replaced(leader, 0, uid);
   story.expect_soon(
       [&, l = late, o = other] {
         return story.replica(l, 0).durable == story.replica(o, 0).durable;
@@ -182,6 +185,7 @@ Violations rot_in_a_followers_journal() {
   story.wait_ms(10'000);
   story.expect(story.leader_now(0) == 0, "somebody leads without what was acknowledged");
   story.start(leader);
+  story.expect_replaced(hurt, 0, uid);
   story.send(0, 10);
   story.send(1, 10);
   story.read();

@@ -147,7 +147,8 @@ const store::ReplicaState& Story::replica(size_t broker, int partition) {
   const auto& all = cluster.broker(broker).store().replicas();
   auto found = std::find_if(all.begin(), all.end(), [&](const auto& entry) {
     const store::ReplicaSpec& spec = entry.second.spec;
-    return spec.topic_name == kTopic && spec.partition == static_cast<uint32_t>(partition);
+    return spec.topic_name == kTopic && spec.partition == static_cast<uint32_t>(partition) &&
+           entry.second.life != store::Life::kDead;
   });
   CHECK(found != all.end());
   return found->second;
@@ -203,6 +204,16 @@ void Story::expect_out_of_service(const Replicas& expected) {
   cluster.wait_for(kPatienceMs, [&] { return out_of_service() == expected; });
   expect(out_of_service() == expected,
          "out of service are" + text(out_of_service()) + ", not" + text(expected));
+}
+
+void Story::expect_replaced(size_t broker, int partition, Uid was) {
+  auto is_done = [&] {
+    const auto& all = cluster.broker(broker).store().replicas();
+    if (all.at(was).life != store::Life::kDead) return false;
+    const store::ReplicaState& now = replica(broker, partition);
+    return !now.fault && now.life == store::Life::kLive;
+  };
+  expect_soon(is_done, "replica " + std::to_string(was.value) + " was not replaced");
 }
 
 std::vector<std::string> Story::end(bool whole) {

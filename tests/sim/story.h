@@ -60,6 +60,8 @@ class Story {
   using Replicas = std::set<std::pair<size_t, int>>;
   Replicas out_of_service();
   void expect_out_of_service(const Replicas& expected);
+  /// Soon the broker has another replica of the partition than `was`, in service.
+  void expect_replaced(size_t broker, int partition, Uid was);
   /// Ends all faults, reads everything, looks at the brokers, and judges what clients saw. Compares
   /// the replicas, too, unless some are out of service or `whole` is false: a store was lost.
   std::vector<std::string> end(bool whole = true);
