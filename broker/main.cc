@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <cstdio>
 #include <fstream>
@@ -135,6 +136,64 @@ Result<std::unique_ptr<store::StateStore>> open_state(const std::string& path) {
   return std::unique_ptr<store::StateStore>(std::make_unique<store::MemoryStateStore>());
 }
 
+/// A life of the process on its directory. An error: it ended before it said anything to anybody.
+Result<int> live(const Settings& settings, int signals) {
+  SystemClock clock;
+  SystemRandom random;
+  ASSIGN(auto directory,
+         store::DataDirectory::open_or_format(settings.data_dir, settings.broker.id, random));
+  ASSIGN(auto disk, store::PosixDisk::open(settings.data_dir));
+  wire::ZmqTransport transport;
+  TRY(transport.listen(ListenerKind::kClient, settings.broker.listen));
+  TRY(transport.listen(ListenerKind::kPeer, settings.broker.listen_peer));
+  StoreId store_id = directory.identity().store;
+  ASSIGN(auto opened, store::Store::open(settings.broker.store, *disk, random, store_id));
+  ASSIGN(auto state, open_state(settings.data_dir + "/state"));
+  LOG(kInfo, "started", kv("version", kVersion), kv("broker", settings.broker.id),
+      kv("store", store_id), kv("boot", opened->boot_epoch()), kv("listen", settings.broker.listen),
+      kv("peers", settings.broker.listen_peer));
+  ASSIGN(auto shard,
+         Shard::open(settings.broker, store_id, clock, random, *opened, *state, transport));
+  const ClusterId& marked = directory.identity().cluster;
+  if (!marked.is_nil() && shard->cluster() != marked) {
+    return Error{Code::kCorruption,
+                 settings.data_dir + " belongs to cluster " + marked.text() +
+                     " and its journal does not say so: the journal was lost or replaced. Restore "
+                     "it, or wipe the directory and start with an empty one"};
+  }
+  int code = serve(*shard, transport, *disk, directory, clock, signals);
+  if (code == 0) {
+    if (auto kept = state->flush(); !kept.ok()) {
+      LOG(kWarn, "state/ is not flushed: the next start has more to do",
+          kv("why", kept.error().text));
+    }
+  }
+  return code;
+}
+
+/// Somebody may have copies of what is here, and take this broker in again.
+bool has_others(const BrokerConfig& config) {
+  return std::any_of(config.seeds.begin(), config.seeds.end(), [&](const std::string& seed) {
+    return seed != config.advertise_peer && seed != config.listen_peer;
+  });
+}
+
+/// A store that cannot be trusted is no use to anybody: as one whose disk is new the broker gets
+/// its replicas back. False: said why not.
+bool set_aside(const Settings& settings, const Error& why) {
+  SystemRandom random;
+  auto fresh = store::DataDirectory::set_aside(settings.data_dir, settings.broker.id, random);
+  if (!fresh.ok()) {
+    LOG(kError, "the directory could not be set aside", kv("why", fresh.error().text));
+    return false;
+  }
+  LOG(kError,
+      "this store cannot be trusted: it is set aside, and the broker begins with an empty one",
+      kv("why", why.text), kv("to", settings.data_dir + "/lost"),
+      kv("store", fresh->identity().store));
+  return true;
+}
+
 int run(const Settings& settings) {
   set_log_level(settings.log_level);
   allow_many_files();
@@ -147,51 +206,16 @@ int run(const Settings& settings) {
   umask(077);  // RocksDB asks for 0644
   int signals = signalfd(-1, &stop_signals, SFD_NONBLOCK | SFD_CLOEXEC);
 
-  SystemClock clock;
-  SystemRandom random;
-  auto directory =
-      store::DataDirectory::open_or_format(settings.data_dir, settings.broker.id, random);
-  if (!directory.ok()) {
-    return complain(directory.error(), exit_code_of_directory(directory.error().code));
-  }
-  auto disk = store::PosixDisk::open(settings.data_dir);
-  if (!disk.ok()) return complain(disk.error(), kOther);
-  wire::ZmqTransport transport;
-  auto listening = transport.listen(ListenerKind::kClient, settings.broker.listen);
-  if (listening.ok())
-    listening = transport.listen(ListenerKind::kPeer, settings.broker.listen_peer);
-  if (!listening.ok()) {
-    bool bad_setting = listening.error().code == Code::kInvalidArgument;
-    return complain(listening.error(), bad_setting ? kBadConfig : kOther);
-  }
-  StoreId store_id = directory->identity().store;
-  auto opened = store::Store::open(settings.broker.store, **disk, random, store_id);
-  if (!opened.ok()) return complain(opened.error(), exit_code_of_directory(opened.error().code));
-  auto state = open_state(settings.data_dir + "/state");
-  if (!state.ok()) return complain(state.error(), exit_code_of_directory(state.error().code));
-  LOG(kInfo, "started", kv("version", kVersion), kv("broker", settings.broker.id),
-      kv("store", store_id), kv("boot", (*opened)->boot_epoch()),
-      kv("listen", settings.broker.listen), kv("peers", settings.broker.listen_peer));
-  auto shard = Shard::open(settings.broker, store_id, clock, random, **opened, **state, transport);
-  if (!shard.ok()) return complain(shard.error(), exit_code_of_directory(shard.error().code));
-  const ClusterId& marked = directory->identity().cluster;
-  if (!marked.is_nil() && (*shard)->cluster() != marked) {
-    return complain(
-        {Code::kCorruption,
-         settings.data_dir + " belongs to cluster " + marked.text() +
-             " and its journal does not say so: the journal was lost or replaced. Restore "
-             "it, or wipe the directory and start with an empty one"},
-        kDamaged);
-  }
-  int code = serve(**shard, transport, **disk, *directory, clock, signals);
-  if (code == 0) {
-    if (auto kept = (*state)->flush(); !kept.ok()) {
-      LOG(kWarn, "state/ is not flushed: the next start has more to do",
-          kv("why", kept.error().text));
-    }
+  auto code = live(settings, signals);
+  if (!code.ok() && code.error().code == Code::kCorruption && has_others(settings.broker) &&
+      set_aside(settings, code.error())) {
+    code = live(settings, signals);
   }
   close(signals);
-  return code;
+  if (code.ok()) return *code;
+  bool bad_setting = code.error().code == Code::kInvalidArgument;
+  return complain(code.error(),
+                  bad_setting ? kBadConfig : exit_code_of_directory(code.error().code));
 }
 
 int main_with(const std::vector<std::string>& arguments) {

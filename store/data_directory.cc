@@ -354,6 +354,43 @@ Result<DataDirectory> DataDirectory::open_or_format(const std::string& path, Bro
   return format(path, broker, random);
 }
 
+Result<void> DataDirectory::move_to_lost() const {
+  std::string lost = path_ + "/lost", into = lost + "/" + identity_.store.text();
+  if (::mkdir(lost.c_str(), 0700) != 0 && errno != EEXIST) return failed("make directory " + lost);
+  ASSIGN(std::vector<std::string> held, names_in(lost));
+  if (!contains(held, identity_.store.text()) && held.size() >= kMostLost) {
+    return Error{Code::kConflict, lost + " holds " + std::to_string(held.size()) +
+                                      " stores already: look at them, remove what nobody needs, "
+                                      "and start again"};
+  }
+  if (::mkdir(into.c_str(), 0700) != 0 && errno != EEXIST) return failed("make directory " + into);
+  TRY(replace_file(into, "identity", encode_identity(identity_)));
+  for (const char* name : {"journal", "partitions", "state"}) {
+    std::string from = path_ + "/" + name, to = into + "/" + name;
+    if (::rename(from.c_str(), to.c_str()) != 0 && errno != ENOENT) return failed("rename " + from);
+  }
+  TRY(sync_directory(into));
+  TRY(sync_directory(lost));
+  return sync_directory(path_);
+}
+
+// The new identity comes before new directories: an empty journal must never meet the old one.
+Result<DataDirectory> DataDirectory::set_aside(const std::string& path, BrokerId broker,
+                                               Random& random) {
+  ASSIGN(Found found, examine(path));
+  if (found != Found::kFormatted) return Error{Code::kNotFound, path + " holds no store"};
+  ASSIGN(DataDirectory directory, lock(path, false));
+  ASSIGN(directory.identity_, read_identity(path));
+  TRY(check_broker_of(directory.identity_, broker, path));
+  // Neither is there between the two last steps of a call that was cut short.
+  bool any = fs::exists(path + "/journal") || fs::exists(path + "/partitions");
+  if (any) TRY(directory.move_to_lost());
+  directory.identity_ = {ClusterId{}, broker, random.uuid<StoreId>()};
+  TRY(replace_file(path, "identity", encode_identity(directory.identity_)));
+  TRY(make_directories(path, true));
+  return directory;
+}
+
 Result<DataDirectory> DataDirectory::open_read_only(const std::string& path) {
   ASSIGN(Found found, examine(path));
   if (found != Found::kFormatted) {

@@ -38,6 +38,12 @@ class DataDirectory {
   /// For a daemon: open() when formatted, else format().
   static Result<DataDirectory> open_or_format(const std::string& path, BrokerId broker,
                                               Random& random);
+  /// Moves what is there to lost/<store id>/ and formats the rest anew under a new store id: for a
+  /// store that cannot be trusted. Nothing is deleted. A call that was cut short is finished by the
+  /// next one: open() says kCorruption until then. kConflict when lost/ holds kMostLost stores
+  /// already; what open() says of a directory that is another's, or says nothing of whose it is.
+  static Result<DataDirectory> set_aside(const std::string& path, BrokerId broker, Random& random);
+  static constexpr size_t kMostLost = 3;
   /// For offline tools: any broker's; locks but changes nothing (the pid in LOCK excepted).
   static Result<DataDirectory> open_read_only(const std::string& path);
 
@@ -55,6 +61,7 @@ class DataDirectory {
       : path_(std::move(path)), directory_fd_(directory_fd), lock_fd_(lock_fd) {}
   static Result<DataDirectory> lock(const std::string& path, bool read_only);
   Result<void> write_layout();
+  Result<void> move_to_lost() const;
   Result<void> prepare_layout(bool read_only) const;
 
   std::string path_;

@@ -2,6 +2,7 @@
 """Brokers that come back: far behind, with a full journal, damaged, or after a clean stop."""
 import json
 import os
+import shutil
 import subprocess
 import time
 
@@ -143,6 +144,55 @@ def damaged_replica_is_replaced():
         c.require(report["ok"], f"damage is left: {report}")
 
 
+def lose_the_journal(directory):
+    shutil.rmtree(os.path.join(directory, "journal"))
+
+
+def fill_the_journal_with_noise(directory):
+    journal = os.path.join(directory, "journal")
+    for name in os.listdir(journal):
+        path = os.path.join(journal, name)
+        size = os.path.getsize(path)
+        with open(path, "wb") as out:
+            out.write(os.urandom(size))
+
+
+def empty_the_journals_files(directory):
+    journal = os.path.join(directory, "journal")
+    for name in os.listdir(journal):
+        os.truncate(os.path.join(journal, name), 0)
+
+
+def store_without_a_journal_is_set_aside():
+    """Nobody types anything but the same start; what was there is kept, and the rest refuses more."""
+    with c.Cluster() as k:
+        k.on_cluster("topic", "create", "t", "-p", "3", "-r", "3")
+        source = k.corpus(4)
+        sent = [k.produced(k.start_produce("t", source))]
+        for count, harm in enumerate(
+                (lose_the_journal, fill_the_journal_with_noise, empty_the_journals_files), 1):
+            k.dev("kill", 3)
+            harm(k.data(3))
+            began = time.monotonic()
+            k.dev("start", 3)
+            c.wait_for(f"whole again after {harm.__name__}", lambda: k.in_sync("t", 3), began=began)
+            lost = os.listdir(os.path.join(k.data(3), "lost"))
+            c.require(len(lost) == count, f"lost/ holds {lost}")
+            sent.append(k.produced(k.start_produce("t", source)))
+        c.require(all(one["failed"] == 0 for one in sent), f"{sent}")
+        c.wait_for("nothing moves", lambda: k.counter(1, "replica_moves") == 0)
+        k.dev("stop", 1)
+        c.wait_for("led without broker 1", lambda: k.all_led("t"))
+        lines = sum(len(c.numbers(k.consume("t", p))) for p in range(3))
+        wanted = len(sent) * len(c.numbers(source))
+        duplicates = sum(one["possible_duplicates"] for one in sent)
+        c.require(wanted <= lines <= wanted + duplicates, f"{lines} lines, {wanted} were sent")
+        k.dev("kill", 3)
+        lose_the_journal(k.data(3))
+        done = k.run("dev", "start", "3", "--dir", k.dir, code=None)
+        c.require(done.returncode != 0, "a fourth store was set aside")
+
+
 def clean_stop_hands_over():
     """A leader is stopped, then another killed, while records flow; how long nothing came."""
     with c.Cluster() as k:
@@ -239,5 +289,6 @@ def absent_broker_is_replaced_elsewhere():
 if __name__ == "__main__":
     c.main({f.__name__: f for f in (
         stopped_broker_catches_up, full_journal_is_recovered, damaged_replica_is_replaced,
+        store_without_a_journal_is_set_aside,
         clean_stop_hands_over, slow_flushes_cost_no_leadership,
         creation_begins_anew_elsewhere, absent_broker_is_replaced_elsewhere)})

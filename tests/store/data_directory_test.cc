@@ -256,6 +256,81 @@ TEST_F(DataDirectoryTest, CallsAMissingPartOfTheLogDamage) {
   EXPECT_EQ(refused_untouched().code, Code::kCorruption);
 }
 
+// -------------------------------------------------------------------------------- setting aside
+
+TEST_F(DataDirectoryTest, WhatIsSetAsideIsKeptUnderItsStoreAndANewOneIsThere) {
+  Identity before = formatted();
+  spit(path_ + "/journal/1.jnl", "rounds");
+  fs::create_directory(path_ + "/partitions/7");
+  spit(path_ + "/partitions/7/1-1.seg", "entries");
+
+  auto fresh = DataDirectory::set_aside(path_, kBroker, random_);
+
+  ASSERT_TRUE(fresh.ok()) << fresh.error().text;
+  EXPECT_NE(fresh->identity().store, before.store);
+  EXPECT_TRUE(fresh->identity().cluster.is_nil());
+  EXPECT_TRUE(fs::is_empty(path_ + "/journal"));
+  EXPECT_TRUE(fs::is_empty(path_ + "/partitions"));
+  std::string lost = path_ + "/lost/" + before.store.text();
+  EXPECT_EQ(slurp(lost + "/journal/1.jnl"), "rounds");
+  EXPECT_EQ(slurp(lost + "/partitions/7/1-1.seg"), "entries");
+  EXPECT_EQ(decode_identity(slurp(lost + "/identity"))->store, before.store);
+}
+
+TEST_F(DataDirectoryTest, SettingAsideIsFinishedByTheNextCallWhereverItWasCut) {
+  for (int steps = 0; steps <= 4; ++steps) {
+    fs::remove_all(path_);
+    Identity before = formatted();
+    spit(path_ + "/journal/1.jnl", "rounds");
+    std::string lost = path_ + "/lost/" + before.store.text();
+    Identity next = before;
+    if (steps >= 1) fs::create_directory(lost);
+    if (steps >= 2) fs::rename(path_ + "/journal", lost + "/journal");
+    if (steps >= 3) {
+      fs::rename(path_ + "/partitions", lost + "/partitions");
+      fs::rename(path_ + "/state", lost + "/state");
+    }
+    if (steps >= 4) {
+      next.store = random_.uuid<StoreId>();
+      spit(path_ + "/identity", encode_identity(next));
+    }
+    if (steps >= 2) {
+      auto cut_short = DataDirectory::open(path_, kBroker);
+      ASSERT_FALSE(cut_short.ok()) << steps;
+      EXPECT_EQ(cut_short.error().code, Code::kCorruption) << steps;
+    }
+
+    auto fresh = DataDirectory::set_aside(path_, kBroker, random_);
+
+    ASSERT_TRUE(fresh.ok()) << steps << ": " << fresh.error().text;
+    EXPECT_NE(fresh->identity().store, before.store);
+    EXPECT_EQ(slurp(lost + "/journal/1.jnl"), "rounds") << steps;
+    EXPECT_TRUE(fs::is_empty(path_ + "/journal")) << steps;
+  }
+}
+
+TEST_F(DataDirectoryTest, NoMoreStoresAreSetAsideThanSomebodyMayHaveMissed) {
+  formatted();
+  for (size_t i = 0; i < DataDirectory::kMostLost; ++i) {
+    ASSERT_TRUE(DataDirectory::set_aside(path_, kBroker, random_).ok());
+  }
+  auto before = picture(path_);
+
+  auto more = DataDirectory::set_aside(path_, kBroker, random_);
+
+  ASSERT_FALSE(more.ok());
+  EXPECT_EQ(more.error().code, Code::kConflict);
+  EXPECT_EQ(picture(path_), before);
+}
+
+TEST_F(DataDirectoryTest, AnotherBrokersDirectoryIsNotSetAside) {
+  formatted();
+  EXPECT_EQ(DataDirectory::set_aside(path_, BrokerId{9}, random_).error().code,
+            Code::kWrongIdentity);
+  spit(path_ + "/identity", "nothing of whose it is");
+  EXPECT_EQ(DataDirectory::set_aside(path_, kBroker, random_).error().code, Code::kCorruption);
+}
+
 TEST(Identity, SurvivesTheRoundTripAndNoDamage) {
   CountingRandom random;
   Identity identity{random.uuid<ClusterId>(), BrokerId{42}, random.uuid<StoreId>()};
