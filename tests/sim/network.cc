@@ -218,8 +218,9 @@ bool Network::reset(const std::string& a, const std::string& b, bool late) {
   return any;
 }
 
+// Behind what is held up by a cut nothing arrives: a connection is one stream.
 void Network::break_late(uint64_t id, Connection& c) {
-  c.late = c.epoch;
+  if (c.lanes[kToServer].stuck.empty()) c.late = c.epoch;
   went_down(id, c, dice_.spread(options_.latency_us));
 }
 

@@ -139,6 +139,18 @@ TEST(Network, ALateResetOfAnIdleConnectionComesBehindItsNextMessage) {
   EXPECT_EQ(bench.network.figures().resets, 1u) << "once";
 }
 
+// Seed 3945: a producer's third batch overtook two that a cut held up.
+TEST(Network, ALateResetLetsNothingArriveBehindWhatACutHoldsUp) {
+  Bench bench;
+  bench.network.cut("a", "b");
+  bench.send(2);
+  EXPECT_EQ(bench.arrive(500), 0u);
+  EXPECT_TRUE(bench.network.reset("a", "b", true));
+  bench.send(1);
+
+  EXPECT_EQ(bench.arrive(500), 0u);
+}
+
 TEST(Network, ReplaysWhatPeersSaidOnce) {
   Bench bench;
   EXPECT_FALSE(bench.network.replay("a", "b")) << "nothing was said";
