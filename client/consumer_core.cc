@@ -136,12 +136,13 @@ void ConsumerCore::fetch(Time now, const std::string& address,
 }
 
 // The partition as it was when asked for; nullptr when it has been sought, unassigned, or given up
-// with its trouble since.
+// with its trouble since, or another leader's answer has taken it further.
 ConsumerCore::Partition* ConsumerCore::current(const Asked& asked) {
   auto found = partitions_.find(asked.where);
   if (found == partitions_.end()) return nullptr;
   Partition& partition = found->second;
-  return partition.generation == asked.generation && !partition.paused ? &partition : nullptr;
+  bool same = partition.generation == asked.generation && partition.next == asked.from;
+  return same && !partition.paused ? &partition : nullptr;
 }
 
 void ConsumerCore::on_reply(const std::string& address, Reply reply) {

@@ -136,6 +136,32 @@ TEST(ConsumerCore, FindsTheNewLeaderAfterTheLinkBroke) {
   EXPECT_EQ(consumer.world.take().address, address_of(3));
 }
 
+// Seed 2719: an answer of the leader before this one took the reader back.
+TEST(ConsumerCore, WhatAnEarlierLeaderAnswersLateCountsNoMore) {
+  for (bool fails : {false, true}) {
+    ConsumerTester consumer;
+    consumer.assign({{0, 0}});
+    Asked late = consumer.world.take();
+    consumer.world.lead(0, 3, 2);
+    consumer.world.core.router().learn(
+        "t", 0, {strandlog::Code::kNotLeader, "", BrokerId{3}, address_of(3)});
+    consumer.world.pass_ms(1);
+    Asked asked = consumer.world.take();
+    ASSERT_EQ(asked.address, address_of(3));
+    consumer.give(asked, 0, {"a", "b"});
+    ASSERT_EQ(ConsumerTester::text(consumer.world.take()), "0@2");
+
+    if (fails) {
+      consumer.fail(late, {strandlog::Code::kOutOfRange, "above the end", {}, ""});
+    } else {
+      consumer.give(late, 0, {"a"});
+    }
+
+    EXPECT_EQ(consumer.runs.size(), 1u);
+    EXPECT_TRUE(consumer.troubles.empty());
+  }
+}
+
 TEST(ConsumerCore, RetriesWhatPasses) {
   ConsumerTester consumer;
   consumer.assign({{0, 4}});
