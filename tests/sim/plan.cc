@@ -156,6 +156,11 @@ Plan draw_plan(uint64_t seed) {
   if (plan.config.store.segment_bytes < 64u << 10) {
     plan.record_bytes /= 5;
     plan.sends = std::min<uint64_t>(plan.sends, 6'000);
+    // Each read of the disk brings one of them: twenty readers, two at a time, take minutes.
+    bool few_at_a_time = plan.config.max_pending_fetches < 20;
+    if (few_at_a_time && plan.config.store.tail_cache_bytes < 4u << 20) {
+      plan.clients = std::min<size_t>(plan.clients, 5);
+    }
   }
   // Clients that send no more than can be caught up ask the more.
   if (come_slowly(plan.config)) {
