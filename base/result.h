@@ -37,6 +37,7 @@ enum class Code : uint16_t {
   kStale = 22,           ///< an old term, epoch or session
   kDenied = 23,          ///< not allowed for this principal
   kInterrupted = 24,     ///< the user stopped it
+  kExpired = 25,         ///< an offset below the log's start: the record went by retention
 };
 
 /// The stable lower-case name, as printed in `error[name]`.
@@ -90,6 +91,8 @@ constexpr std::string_view code_name(Code code) {
       return "denied";
     case Code::kInterrupted:
       return "interrupted";
+    case Code::kExpired:
+      return "expired";
   }
   return "internal";
 }

@@ -103,7 +103,7 @@ bool Fetch::look(uint64_t id, size_t index) {
   const store::ReplicaState& state = context_.store.replicas().at(item.uid);
   if (item.asked.from < state.start.offset) {
     item.error =
-        wire::WireError{Code::kOutOfRange,
+        wire::WireError{Code::kExpired,
                         "offset " + std::to_string(item.asked.from.value) +
                             " is below the log's start " + std::to_string(state.start.offset.value),
                         {},

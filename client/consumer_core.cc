@@ -171,6 +171,18 @@ void ConsumerCore::on_item(const Asked& asked, const wire::FetchAnswer::Item& it
                            std::vector<Bytes> frames, const std::string& address) {
   Partition* partition = current(asked);
   if (partition == nullptr) return;
+  auto start = static_cast<int64_t>(item.log_start.value);
+  if (item.error && item.error->code == strandlog::Code::kExpired && start > asked.from) {
+    partition->backoff.reset();
+    partition->next = start;
+    sink_.deliver({asked.where,
+                   asked.generation,
+                   asked.group,
+                   {},
+                   0,
+                   Missing{start, public_error(*item.error, address)}});
+    return;
+  }
   if (item.error) return on_error(asked, *item.error, address);
   uint64_t bytes = 0;
   for (const Bytes& frame : frames) bytes += frame.size();

@@ -36,6 +36,7 @@ STRANDLOG_SAME_CODE(kClosed);
 STRANDLOG_SAME_CODE(kStale);
 STRANDLOG_SAME_CODE(kDenied);
 STRANDLOG_SAME_CODE(kInterrupted);
+STRANDLOG_SAME_CODE(kExpired);
 #undef STRANDLOG_SAME_CODE
 
 }  // namespace
@@ -76,6 +77,7 @@ bool certainly_not_written(strandlog::Code code) {
     case strandlog::Code::kInvalidArgument:
     case strandlog::Code::kNotFound:
     case strandlog::Code::kOutOfRange:
+    case strandlog::Code::kExpired:
     case strandlog::Code::kNotLeader:
     case strandlog::Code::kNoLeader:
     case strandlog::Code::kBusy:

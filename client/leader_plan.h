@@ -20,7 +20,8 @@ struct LeaderPlan {
   std::optional<Error> leaderless;  ///< kNoLeader: about one that nobody leads now
 };
 
-/// One round of metadata, of as many topics as there are. kNotFound for an unknown topic or partition.
+/// One round of metadata, of as many topics as there are. kNotFound for an unknown topic or
+/// partition.
 Result<LeaderPlan> plan_by_leader(Port& port, const std::set<TopicPartition>& partitions,
                                   int64_t timeout_ms);
 

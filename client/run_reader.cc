@@ -1,6 +1,8 @@
 // RunReader: checks every entry and batch before a record of it is shown.
 #include "client/run_reader.h"
 
+#include <utility>
+
 #include "base/entry.h"
 #include "client/error.h"
 
@@ -97,6 +99,11 @@ void RunReader::next_entry(int64_t& position, Polled& out) {
 
 void RunReader::read(size_t max_records, int64_t& position, Polled& out) {
   size_t end = out.records.size() + out.events.size() + max_records;
+  if (auto missing = std::exchange(run_.missing, std::nullopt)) {
+    if (missing->next > position) {
+      gap(position, missing->next, std::move(missing->why), position, out);
+    }
+  }
   while (out.records.size() + out.events.size() < end && !finished()) {
     if (next_record_ >= records_.size()) {
       next_entry(position, out);

@@ -1,6 +1,7 @@
 // RunReader: stored entries, as fetched, into records.
 #pragma once
 
+#include <optional>
 #include <vector>
 
 #include "base/bytes.h"
@@ -10,13 +11,20 @@
 
 namespace strandlog::client {
 
-/// Entries of one partition from one answer.
+/// What is gone from a log: offsets up to `next`, and why.
+struct Missing {
+  int64_t next = 0;
+  Error why;
+};
+
+/// Entries of one partition from one answer, or what that says instead.
 struct FetchedRun {
   TopicPartition where;
   uint64_t generation = 0;  ///< of the assignment it was fetched for
   GroupId group;
   std::vector<Bytes> frames;  ///< each: whole entries
   uint64_t bytes = 0;
+  std::optional<Missing> missing = {};  ///< with it: no frames
 };
 
 /// Where the entries of `frames` end, when the reader starts at `from`: the offset to fetch next.
@@ -24,7 +32,8 @@ struct FetchedRun {
 int64_t offset_after(const std::vector<Bytes>& frames, const GroupId& group, int64_t from);
 
 /// Unpacks batch by batch as records are asked for. Control entries and what lies below the
-/// position are skipped; a batch that cannot be read is a gap, and reading goes on behind it.
+/// position are skipped; a batch that cannot be read is a gap, and reading goes on behind it, as it
+/// does behind what is missing.
 class RunReader {
  public:
   RunReader(FetchedRun run, uint64_t max_unpacked_bytes)
@@ -32,7 +41,9 @@ class RunReader {
 
   /// Appends at most `max_records` records or events and moves `position` behind them.
   void read(size_t max_records, int64_t& position, Polled& out);
-  bool finished() const { return frame_ >= run_.frames.size() && next_record_ >= records_.size(); }
+  bool finished() const {
+    return frame_ >= run_.frames.size() && next_record_ >= records_.size() && !run_.missing;
+  }
   const FetchedRun& run() const { return run_; }
 
  private:

@@ -135,7 +135,7 @@ class TimeLookup {
     Range& range = open_.at(led.where);
     if (item.error) {
       last_error_ = public_error(*item.error, address);
-      if (item.error->code == strandlog::Code::kOutOfRange) {
+      if (item.error->code == strandlog::Code::kExpired) {
         // The log's start has moved past the middle since its ends were asked for.
         auto start = static_cast<int64_t>(item.log_start.value);
         if (start <= range.low) return last_error_;

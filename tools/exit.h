@@ -28,6 +28,7 @@ constexpr Exit exit_of(Code code) {
       return Exit::kUsage;
     case Code::kNotFound:
     case Code::kOutOfRange:
+    case Code::kExpired:
       return Exit::kNotFound;
     case Code::kNotLeader:
     case Code::kNoLeader:

@@ -178,7 +178,7 @@ struct PutBody {
 
 static WireError get(schema::WireError::Reader reader, Reading& reading) {
   WireError error;
-  error.code = reading.choice(reader.getCode(), Code::kInternal, Code::kInterrupted, "error code");
+  error.code = reading.choice(reader.getCode(), Code::kInternal, Code::kExpired, "error code");
   error.text = reading.text(reader.getText());
   error.leader = {reader.getLeader()};
   error.leader_address = reading.text(reader.getLeaderAddress());

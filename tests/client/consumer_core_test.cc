@@ -112,6 +112,26 @@ TEST(ConsumerCore, ReportsOutOfRangeOnceAndWaitsForASeek) {
   EXPECT_EQ(ConsumerTester::text(consumer.world.take()), "0@3");
 }
 
+TEST(ConsumerCore, GoesOnAtTheStartBehindWhatHasExpired) {
+  ConsumerTester consumer;
+  consumer.assign({{0, 5}});
+  Asked asked = consumer.world.take();
+  wire::FetchAnswer answer;
+  auto& item = answer.items.emplace_back();
+  item.where = asked.body<wire::FetchRequest>().items[0].where;
+  item.error = wire::WireError{strandlog::Code::kExpired, "below the start", {}, ""};
+  item.log_start = Offset{100};
+  consumer.world.answer(asked, answer);
+  consumer.world.settle();
+
+  ASSERT_EQ(consumer.runs.size(), 1u);
+  ASSERT_TRUE(consumer.runs[0].missing.has_value());
+  EXPECT_EQ(consumer.runs[0].missing->next, 100);
+  EXPECT_EQ(consumer.runs[0].missing->why.code, Code::kExpired);
+  EXPECT_TRUE(consumer.troubles.empty());
+  EXPECT_EQ(ConsumerTester::text(consumer.world.take()), "0@100");
+}
+
 TEST(ConsumerCore, GoesToTheNewLeaderSilently) {
   ConsumerTester consumer;
   consumer.assign({{0, 4}});

@@ -95,6 +95,25 @@ TEST(RunReader, NeverJumpsSilently) {
   EXPECT_EQ(reading.text(), "5:f [2,5) corruption ");
 }
 
+TEST(RunReader, ShowsWhatIsMissingAsAGapAndIsBehindItThen) {
+  FetchedRun run;
+  run.where = {"t", 0};
+  run.missing = Missing{100, {Code::kExpired, Retry::kNever, Written::kNo, "too old"}};
+  RunReader reader(std::move(run), 1 << 20);
+  EXPECT_FALSE(reader.finished());
+  int64_t position = 5;
+  Polled polled;
+
+  reader.read(1, position, polled);
+
+  ASSERT_EQ(polled.events.size(), 1u);
+  EXPECT_EQ(polled.events[0].kind, ConsumerEvent::Kind::kGap);
+  EXPECT_EQ(polled.events[0].offset, 5);
+  EXPECT_EQ(polled.events[0].next, 100);
+  EXPECT_EQ(position, 100);
+  EXPECT_TRUE(reader.finished());
+}
+
 TEST(RunReader, RefusesEntriesOfAnotherGroup) {
   Reading reading({data_entry(GroupId{{9}}, 0, {"a"})});
   EXPECT_EQ(reading.text(), "");

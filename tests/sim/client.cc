@@ -139,11 +139,12 @@ void SimClient::consume(const std::vector<Place>& places) {
   wake();
 }
 
-void SimClient::begin_run(const Place& where, const std::string& incarnation, bool from_start) {
+Run* SimClient::begin_run(const Place& where, const std::string& incarnation, bool from_start) {
   Place there{incarnation, where.partition};
   auto& runs = history_.runs[there];
   reading_[where] = {there, runs.size(), from_start ? 0 : reading_[where].position};
   runs.push_back({{}, from_start});
+  return &runs.back();
 }
 
 const Run& SimClient::run_of(const Place& where) const {
@@ -182,6 +183,10 @@ void SimClient::deliver(client::FetchedRun run) {
       ++records_read_;
     }
     for (const client::ConsumerEvent& event : polled.events) {
+      if (event.error.code == client::Code::kExpired) {
+        if (into) into = begin_run(where, reading_[where].where.topic, false);
+        continue;
+      }
       if (into) into->seen.push_back({event.offset, "an event: " + event.error.text, false});
     }
     if (polled.records.empty() && polled.events.empty() && before == position) break;

@@ -38,6 +38,8 @@ class SimClient : public client::FetchSink {
            std::function<void(const wire::Answer&)> then);
 
   /// The run of the last consume().
+  /// The offset its reader comes to next.
+  int64_t position(const Place& where) const { return reading_.at(where).position; }
   const Run& run_of(const Place& where) const;
   uint64_t open_sends() const { return open_sends_; }
   uint64_t records_read() const { return records_read_; }  ///< again and again, of all runs
@@ -59,7 +61,7 @@ class SimClient : public client::FetchSink {
   /// The run that what a consumer is given of this group belongs to; a new one when its topic is
   /// another than before. None: the topic was made anew twice before anything of it came.
   Run* run_for(const Place& where, const GroupId& group);
-  void begin_run(const Place& where, const std::string& incarnation, bool from_start);
+  Run* begin_run(const Place& where, const std::string& incarnation, bool from_start);
   std::string known_as(const std::string& topic);
 
   Schedule& schedule_;

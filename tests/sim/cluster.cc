@@ -204,7 +204,9 @@ void SimCluster::read_everything() {
   operator_->consume(places);
   auto count = [&] {
     size_t records = 0;
-    for (const Place& where : places) records += operator_->run_of(where).seen.size();
+    for (const Place& where : places) {
+      records += static_cast<size_t>(operator_->position(where));
+    }
     return records;
   };
   for (size_t before = SIZE_MAX; before != count();) {
@@ -213,7 +215,10 @@ void SimCluster::read_everything() {
     run_ms(kStillMs);
   }
   for (const Place& where : places) {
-    history_.final[in_history(where)] = operator_->run_of(where).seen;
+    const Log& seen = operator_->run_of(where).seen;
+    int64_t start = seen.empty() ? operator_->position(where) : seen.front().offset;
+    if (start > 0) history_.starts[in_history(where)] = start;
+    history_.final[in_history(where)] = seen;
   }
   was_read_ = true;
 }
@@ -224,29 +229,25 @@ bool SimCluster::read_to_ends(const std::vector<Place>& places) {
     violated("I24: no ends after everything was healed: " + ends.error().text);
     return false;
   }
-  auto run_of = [&](const Place& where) -> const Log& { return operator_->run_of(where).seen; };
-  auto is_read = [&](const Place& where) {
-    return run_of(where).size() >= static_cast<size_t>(ends->at(where).end);
+  auto left_of = [&](const Place& where) {
+    return std::max<int64_t>(ends->at(where).end - operator_->position(where), 0);
   };
   auto left = [&] {
-    size_t records = 0;
-    for (const Place& where : places) {
-      if (!is_read(where))
-        records += static_cast<size_t>(ends->at(where).end) - run_of(where).size();
-    }
+    int64_t records = 0;
+    for (const Place& where : places) records += left_of(where);
     return records;
   };
-  for (size_t before = SIZE_MAX; left() > 0 && left() < before;) {
+  for (int64_t before = INT64_MAX; left() > 0 && left() < before;) {
     before = left();
     wait_for(kHealMs, [&] { return left() == 0; });
   }
   bool all = true;
   for (const Place& where : places) {
-    if (is_read(where)) continue;
+    if (left_of(where) == 0) continue;
     all = false;
     violated("I24: " + where.topic + "/" + std::to_string(where.partition) + " was read up to " +
-             std::to_string(run_of(where).size()) + " of " + std::to_string(ends->at(where).end) +
-             " and no further for 30 s");
+             std::to_string(operator_->position(where)) + " of " +
+             std::to_string(ends->at(where).end) + " and no further for 30 s");
   }
   return all;
 }

@@ -75,7 +75,7 @@ class Checker {
 
   // I5 dense offsets, I6 nothing that was refused; remembers where each value is.
   void look_at_final(const Place& where, const Log& log) {
-    int64_t next = 0;
+    int64_t next = start_of(where);
     for (const Seen& seen : log) {
       if (seen.offset != next)
         violated("I5", at(where, seen.offset) + " follows " + std::to_string(next - 1));
@@ -95,6 +95,19 @@ class Checker {
     }
   }
 
+  int64_t start_of(const Place& where) const {
+    auto start = history_.starts.find(where);
+    return start == history_.starts.end() ? 0 : start->second;
+  }
+  // What the final log has at an offset; null below its start and above its end.
+  const Seen* final_at(const Place& where, int64_t offset) const {
+    auto final = history_.final.find(where);
+    int64_t index = offset - start_of(where);
+    bool there = final != history_.final.end() && index >= 0 &&
+                 static_cast<size_t>(index) < final->second.size();
+    return there ? &final->second[static_cast<size_t>(index)] : nullptr;
+  }
+
   // I1 no acknowledged record is lost; I5 later sends come behind earlier acknowledgements.
   void check_acked() {
     std::map<Place, std::vector<const Sent*>> by_place;
@@ -102,15 +115,12 @@ class Checker {
       bool promised = s.outcome == Outcome::kAcked && s.acks == client::Acks::kAll;
       if (!promised || !is_before_deletion(s.where.topic, s.completed)) continue;
       by_place[s.where].push_back(&s);
-      if (history_.deleted.contains(s.where.topic)) {
+      if (history_.deleted.contains(s.where.topic) || s.offset < start_of(s.where)) {
         check_alone(s.where, {s.offset, s.value}, "was acknowledged");
         continue;
       }
-      auto final = history_.final.find(s.where);
-      bool there = final != history_.final.end() && s.offset >= 0 &&
-                   static_cast<size_t>(s.offset) < final->second.size() &&
-                   final->second[static_cast<size_t>(s.offset)].value == s.value;
-      if (!there) {
+      const Seen* there = final_at(s.where, s.offset);
+      if (!there || there->value != s.value) {
         violated("I1", quoted(s.value) + " was acknowledged at " + at(s.where, s.offset) +
                            " and is not there");
       }
@@ -140,7 +150,8 @@ class Checker {
       }
       passed[seen.where] = {done, highest};
       auto final = history_.final.find(seen.where);
-      auto size = final == history_.final.end() ? 0 : static_cast<int64_t>(final->second.size());
+      int64_t size = start_of(seen.where);
+      if (final != history_.final.end()) size += static_cast<int64_t>(final->second.size());
       if (history_.deleted.contains(seen.where.topic)) size = seen.end;  // it is not known
       if (seen.end > highest && seen.end <= size) continue;
       violated("I7", "the end of " + name(seen.where) + " was said to be " +
@@ -174,6 +185,7 @@ class Checker {
       const Value& value = values_.at(s.value);
       bool promised = s.outcome != Outcome::kFailed && s.acks != client::Acks::kNone;
       if (value.copies == 0 || !promised) continue;
+      if (start_of(s.where) > 0) continue;  // an earlier copy of it may be gone
       auto [before, fresh] = last.try_emplace({s.client, s.where}, -1);
       if (value.first <= before->second) {
         violated("I3", quoted(s.value) + " at " + at(s.where, value.first) +
@@ -213,12 +225,13 @@ class Checker {
 
   // I4 one value per offset; I6 only what was committed.
   void check_seen(const Place& where, const Log& log) {
-    auto final = history_.final.find(where);
     for (const Seen& seen : log) {
-      bool same = final != history_.final.end() && seen.offset >= 0 &&
-                  static_cast<size_t>(seen.offset) < final->second.size() &&
-                  final->second[static_cast<size_t>(seen.offset)].value == seen.value;
-      if (!same) {
+      if (seen.record && seen.offset < start_of(where)) {
+        check_alone(where, seen, "was read");
+        continue;
+      }
+      const Seen* there = final_at(where, seen.offset);
+      if (!there || there->value != seen.value) {
         violated("I4", at(where, seen.offset) + " was read as " + quoted(seen.value) +
                            " and is something else in the end");
       }
@@ -247,7 +260,7 @@ class Checker {
 
   const History& history_;
   std::unordered_map<std::string_view, Value> values_;
-  std::map<Place, std::map<int64_t, std::string>> told_;  // of topics that are gone
+  std::map<Place, std::map<int64_t, std::string>> told_;  // of topics and records that are gone
   Judgement judgement_;
 };
 

@@ -53,6 +53,7 @@ struct Run {
 
 struct History {
   std::deque<Sent> sent;                             ///< in order of invocation; stays in place
+  std::map<Place, int64_t> starts;                   ///< of final logs that begin later than at 0
   std::map<Place, std::vector<Run>> runs;            ///< while faults came and went
   std::vector<EndSeen> ends;                         ///< in order of answers
   std::map<Place, Log> final;                        ///< after everything was healed

@@ -62,6 +62,18 @@ void draw_knobs(Dice& dice, broker::BrokerConfig& config) {
   config.max_deferred_bytes = dice.pick<size_t>({256u << 10, 128u << 20});
 }
 
+// From dice of its own, so that plans which draw none stay what they were.
+void draw_retention(uint64_t seed, broker::BrokerConfig& config) {
+  Dice dice(seed * 0x9e3779b97f4a7c15u + 2);
+  if (!dice.percent(30)) return;
+  if (dice.percent(50)) {
+    config.retention_bytes = dice.pick<int64_t>({16 << 10, 256 << 10});
+  } else {
+    config.retention_ms = dice.pick<int64_t>({2'000, 20'000});
+  }
+  config.retention_check_ms = dice.pick<int64_t>({100, 1'000});
+}
+
 // One by one, each read from the disk.
 bool come_slowly(const broker::BrokerConfig& config) {
   return config.replication_append_bytes < kWholeAppend && config.store.tail_cache_bytes < 4u << 20;
@@ -169,6 +181,7 @@ Plan draw_plan(uint64_t seed) {
     plan.asking_percent = 100;
   }
   draw_strikes(dice, plan);
+  draw_retention(seed, plan.config);
   return plan;
 }
 

@@ -19,6 +19,8 @@ std::string knobs_of(const broker::BrokerConfig& config) {
   add("tail-cache", config.store.tail_cache_bytes);
   add("round", config.store.round_bytes);
   add("window", config.replication_window_bytes);
+  if (config.retention_bytes >= 0) add("retention", static_cast<uint64_t>(config.retention_bytes));
+  add("retention-ms", static_cast<uint64_t>(config.retention_ms));
   add("append", config.replication_append_bytes);
   add("uncommitted", config.uncommitted_bytes_group);
   add("deferred", config.max_deferred_bytes);

@@ -27,7 +27,7 @@ struct Outcome {
   uint64_t votes_seen = 0;          ///< between brokers
   uint64_t ends_seen = 0;
   uint64_t records_read = 0;  ///< by the clients that lived through the faults
-  uint64_t operations = 0;  ///< of clients, that left them: records, and questions but polls
+  uint64_t operations = 0;    ///< of clients, that left them: records, and questions but polls
   uint64_t sent = 0, acked = 0, failed = 0;
   std::map<Fault, uint64_t> faults;  ///< drawn kinds, with how often each did something
   EffectCounts effects;              ///< what faults did

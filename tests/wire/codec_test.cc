@@ -94,7 +94,7 @@ TEST(Codec, RefusesUnknownKindsAsUnsupported) {
   answer.error = WireError{};
   answer.error->code = static_cast<Code>(0);
   EXPECT_EQ(decode_answer(encode(answer)).error().code, Code::kUnsupported);
-  answer.error->code = static_cast<Code>(25);
+  answer.error->code = static_cast<Code>(26);
   EXPECT_EQ(decode_answer(encode(answer)).error().code, Code::kUnsupported);
 
   FoundRequest found;

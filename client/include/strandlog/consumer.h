@@ -69,7 +69,8 @@ class Consumer {
 
   /// Replaces the assignment; reading begins at the given positions. kNotFound for a topic or
   /// partition that does not exist. An offset outside a log is not looked for here: poll() reports
-  /// it, once, as an event of kOutOfRange.
+  /// it, once. Above the end: an error of kOutOfRange. Below the start, there or later on the way: a
+  /// gap of kExpired up to the start, and reading goes on behind it.
   Result<void> assign(const std::map<TopicPartition, Position>& positions);
   /// Up to `max_records`, waiting up to `wait` for the first. Empty after that or after wake().
   Result<Polled> poll(size_t max_records = 500, milliseconds wait = milliseconds{500});

@@ -16,7 +16,7 @@ enum class Code : uint16_t {
   kNoLeader = 6, kBusy = 7, kTimeout = 8, kUnreachable = 9, kCorruptBatch = 10, kTooLarge = 11,
   kUnsupported = 12, kConflict = 13, kDiskFull = 14, kIo = 15, kCorruption = 16,
   kWrongIdentity = 17, kLocked = 18, kBlank = 19, kFaulty = 20, kClosed = 21, kStale = 22,
-  kDenied = 23, kInterrupted = 24
+  kDenied = 23, kInterrupted = 24, kExpired = 25
 };
 
 enum class Retry { kNever, kSafe };         ///< kSafe: the same call may succeed later
