@@ -110,7 +110,12 @@ void ReplicaLog::set_configuration(Index index, Bytes value) {
     state_.configurations.pop_back();
   }
   state_.configurations.push_back({index, std::move(value)});
-  if (state_.configurations.size() > kKeptConfigurations) state_.configurations.pop_front();
+  if (state_.configurations.size() <= kKeptConfigurations) return;
+  // Whoever is offered the log's start needs the one that is in force there.
+  bool second_is_enough = state_.configurations[1].index <= state_.start.index;
+  bool none_is_needed = state_.start.index == Index{0};
+  auto first = state_.configurations.begin();
+  state_.configurations.erase(second_is_enough || none_is_needed ? first : std::next(first));
 }
 
 void ReplicaLog::cut_to(const LogPoint& point) {

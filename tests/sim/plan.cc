@@ -63,8 +63,11 @@ void draw_knobs(Dice& dice, broker::BrokerConfig& config) {
 }
 
 // From dice of its own, so that plans which draw none stay what they were.
-void draw_retention(uint64_t seed, broker::BrokerConfig& config) {
+void draw_late_knobs(uint64_t seed, broker::BrokerConfig& config) {
   Dice dice(seed * 0x9e3779b97f4a7c15u + 2);
+  if (Dice others(dice.next()); others.percent(30)) {
+    config.replace_after_ms = others.pick<int64_t>({2'000, 10'000});
+  }
   if (!dice.percent(30)) return;
   if (dice.percent(50)) {
     config.retention_bytes = dice.pick<int64_t>({16 << 10, 256 << 10});
@@ -181,7 +184,7 @@ Plan draw_plan(uint64_t seed) {
     plan.asking_percent = 100;
   }
   draw_strikes(dice, plan);
-  draw_retention(seed, plan.config);
+  draw_late_knobs(seed, plan.config);
   return plan;
 }
 

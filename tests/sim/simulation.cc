@@ -20,6 +20,7 @@ std::string knobs_of(const broker::BrokerConfig& config) {
   add("round", config.store.round_bytes);
   add("window", config.replication_window_bytes);
   if (config.retention_bytes >= 0) add("retention", static_cast<uint64_t>(config.retention_bytes));
+  add("replace-after-ms", static_cast<uint64_t>(config.replace_after_ms));
   add("retention-ms", static_cast<uint64_t>(config.retention_ms));
   add("append", config.replication_append_bytes);
   add("uncommitted", config.uncommitted_bytes_group);
