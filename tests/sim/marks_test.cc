@@ -10,7 +10,7 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 
-constexpr const char* kExcused = "raft 13: a removed replica is told";
+constexpr const char* kExcused = "raft 23: entries are trimmed before they are read";
 
 TEST(Marks, AreReachedOrExcused) {
   EXPECT_THAT(wrong_marks({}), IsEmpty()) << "a build without any";

@@ -179,7 +179,8 @@ Plan draw_plan(uint64_t seed) {
   }
   // Clients that send no more than can be caught up ask the more.
   if (come_slowly(plan.config)) {
-    plan.sends = 1'000;
+    plan.sends = 800;
+    plan.clients = std::min<size_t>(plan.clients, 5);
     plan.most_burst = 1;
     plan.asking_percent = 100;
   }
