@@ -300,10 +300,11 @@ void Journal::remove(const File& file) {
   disk_.submit(std::move(op));
 }
 
-bool Journal::would_release(RoundNumber number) const {
-  return std::any_of(files_.begin(), files_.end(), [&](auto& file) {
+size_t Journal::would_release(RoundNumber number) const {
+  auto would = [&](auto& file) {
     return file.get() != active_ && file->in_use && file->last_round <= number;
-  });
+  };
+  return static_cast<size_t>(std::count_if(files_.begin(), files_.end(), would));
 }
 
 // Not flushed: a header that comes back is taken for a replaced file's once more.

@@ -86,8 +86,8 @@ class Journal {
   /// Rounds up to `number` are no longer needed: files holding nothing else may be used again.
   /// Those that long rounds made grow are removed where they leave too little of max_bytes.
   void release(RoundNumber number);
-  /// Whether release(number) would free a file.
-  bool would_release(RoundNumber number) const;
+  /// How many files release(number) would free.
+  size_t would_release(RoundNumber number) const;
   /// Once the round of a start is durable: files of which the scan knew that they hold no round of
   /// the chain are blank, for this start and for those that come before another round. Blocks.
   Result<void> release_replaced();

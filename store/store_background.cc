@@ -187,7 +187,7 @@ bool ShardStore::checkpoint_due() const {
   }
   if (images_are_wanted()) return true;
   bool low = journal_.free_files() <= kKeptFiles + 1;
-  return low && (bytes_since_checkpoint_ > 0 || journal_.would_release(newest_image_));
+  return low && (bytes_since_checkpoint_ > 0 || journal_.would_release(newest_image_) > 1);
 }
 
 // What a trim dropped stays on the disk until two images know of it, and so do damaged rounds. But

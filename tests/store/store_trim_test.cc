@@ -111,6 +111,28 @@ TEST_F(StoreTrim, FilesGoOnceTwoImagesKnowOfIt) {
   restart();
 }
 
+// With five journal files two images leave three: another one would free a file, and take one.
+TEST(StoreWithFewFiles, TakesNoImageAfterImageWhileItIsIdle) {
+  FakeDisk disk;
+  StoreOptions options = short_files();
+  options.journal_max_bytes = 5 * options.journal_file_bytes;
+  ModelledStore tested(disk, options);
+  ASSERT_TRUE(tested.open(1).ok());
+  tested.make(1);
+  for (int i = 0; i < 200; ++i) {
+    if (tested.store().room_for(1000).ok()) tested.append(1, Term{1}, 1000);
+    if (tested.store().dirty() && !tested.store().writing()) tested.submit();
+    for (int n = 0; n < 10; ++n) tested.poll();
+  }
+  for (int i = 0; i < 2000; ++i) tested.poll();
+  uint64_t images = tested.store().figures().checkpoints;
+  EXPECT_GT(images, 1u);
+
+  for (int i = 0; i < 5000; ++i) tested.poll();
+
+  EXPECT_EQ(tested.store().figures().checkpoints, images);
+}
+
 TEST_F(StoreTrim, AStartFindsTheFilesThatAKilledProcessLeft) {
   fill(300);
   size_t before = segments().size();
