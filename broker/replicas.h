@@ -81,8 +81,8 @@ class Replicas {
   void read_index(Replica& replica, uint64_t token);
 
   void heard(BrokerId broker, BootId boot, uint64_t leaderships_lost);
-  bool is_late(BrokerId broker, uint64_t leaderships_lost) const {
-    return host_.is_late(broker, leaderships_lost);
+  bool is_late(BrokerId broker, BootId boot, uint64_t leaderships_lost) const {
+    return host_.is_late(broker, boot, leaderships_lost);
   }
   void disconnected(BrokerId broker);
   bool alive(BrokerId broker) const { return host_.alive(broker); }

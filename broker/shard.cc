@@ -194,7 +194,12 @@ void Shard::run_deferred() {
     Deferred next = std::move(deferred_.front());
     deferred_.pop_front();
     deferred_bytes_ -= next.bytes;
-    if (next.append) replicas_.receive(next.from, *next.append, next.frames);
+    if (next.append) {
+      // Its leader may have lost its leadership since, or another process speak for it.
+      bool late = replicas_.is_late(next.from, next.boot, next.leaderships_lost);
+      next.append->quiet = next.append->quiet && !late;
+      replicas_.receive(next.from, *next.append, next.frames);
+    }
     if (!next.produce) continue;
     if (next.deadline > context_.now) {
       produce_.handle(next.to, *next.produce, next.deadline, next.frames);

@@ -90,6 +90,8 @@ class Shard {
     std::optional<wire::RaftMessage> append;
     std::vector<Bytes> frames;
     size_t bytes = 0;
+    BootId boot = {};  ///< the sender's, and how many leaderships it had lost, when it spoke
+    uint64_t leaderships_lost = 0;
   };
 
   BrokerConfig config_;

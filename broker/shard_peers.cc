@@ -121,7 +121,7 @@ void Shard::take_catalog_entries(const wire::PeerMessage& message, const std::ve
 
 void Shard::on_peer_content(const wire::PeerMessage& message, const std::vector<Bytes>& frames) {
   size_t used = 0;
-  bool late = replicas_.is_late(message.from, message.leaderships_lost);
+  bool late = replicas_.is_late(message.from, message.boot_id, message.leaderships_lost);
   for (wire::RaftMessage raft : message.raft) {
     raft.quiet = raft.quiet && !late;
     if (raft.frames > frames.size() - used) return;  // a lie about its frames: drop the rest
@@ -140,10 +140,16 @@ void Shard::on_peer_content(const wire::PeerMessage& message, const std::vector<
       continue;
     }
     deferred_bytes_ += bytes;
-    deferred_.push_back({{}, {}, std::nullopt, message.from, raft, std::move(own), bytes});
+    deferred_.push_back({{},
+                         {},
+                         std::nullopt,
+                         message.from,
+                         raft,
+                         std::move(own),
+                         bytes,
+                         message.boot_id,
+                         message.leaderships_lost});
     run_deferred();
-    // Until it is taken its leader may have stirred, or another process speak for it.
-    if (!deferred_.empty() && deferred_.back().append) deferred_.back().append->quiet = false;
   }
   for (const auto& notice : message.leaders) context_.hear_of_leader(notice);
   for (const auto& report : message.replicas) keeper_.on_report(report);

@@ -88,9 +88,10 @@ void Host::heard(BrokerId broker, BootId boot, uint64_t leaderships_lost) {
   });
 }
 
-bool Host::is_late(BrokerId broker, uint64_t leaderships_lost) const {
+bool Host::is_late(BrokerId broker, BootId boot, uint64_t leaderships_lost) const {
   auto session = sessions_.find(broker);
-  return session != sessions_.end() && leaderships_lost < session->second.leaderships_lost;
+  if (session == sessions_.end()) return false;
+  return boot != session->second.boot || leaderships_lost < session->second.leaderships_lost;
 }
 
 void Host::disconnected(BrokerId broker) {

@@ -31,9 +31,9 @@ class Host : public Liveness {
   /// Anything at all arrived from `broker`. `leaderships_lost` is the sender's count of step-downs:
   /// when it grew, a StepDown may have been lost and every group led there is woken.
   void heard(BrokerId broker, BootId boot, uint64_t leaderships_lost);
-  /// Whether `broker` has told a higher count since in its present boot: what came with this one is
-  /// late, and a silence it announces may be that of a leader which has stepped down.
-  bool is_late(BrokerId broker, uint64_t leaderships_lost) const;
+  /// Whether `broker` has told a higher count since, or speaks in another boot now: what came with
+  /// these is late, and a silence it announces may be that of a leader which has stepped down.
+  bool is_late(BrokerId broker, BootId boot, uint64_t leaderships_lost) const;
   /// The connection was reported broken.
   void disconnected(BrokerId broker);
   bool alive(BrokerId broker) const override;

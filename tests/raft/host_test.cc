@@ -50,13 +50,14 @@ size_t campaigns(Host& host, int ticks) {
 
 TEST(Host, KnowsWhatIsLateByTheCountThatCameWithIt) {
   Host host(20);
-  EXPECT_FALSE(host.is_late(kPeer, 0));
+  EXPECT_FALSE(host.is_late(kPeer, BootId{5}, 0));
   host.heard(kPeer, BootId{5}, 3);
 
-  EXPECT_TRUE(host.is_late(kPeer, 2));
-  EXPECT_FALSE(host.is_late(kPeer, 3));
+  EXPECT_TRUE(host.is_late(kPeer, BootId{5}, 2));
+  EXPECT_FALSE(host.is_late(kPeer, BootId{5}, 3));
   host.heard(kPeer, BootId{6}, 0);
-  EXPECT_FALSE(host.is_late(kPeer, 0)) << "another boot counts anew";
+  EXPECT_FALSE(host.is_late(kPeer, BootId{6}, 0)) << "another boot counts anew";
+  EXPECT_TRUE(host.is_late(kPeer, BootId{5}, 3)) << "and ends what the one before it said";
 }
 
 TEST(Host, SessionLivesByMessagesAndEndsBySilence) {
