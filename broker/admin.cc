@@ -141,7 +141,7 @@ void Admin::handle(const ReplyTo& to, const wire::DescribePartitionsRequest& req
     } else {
       const store::ReplicaState& state = context_.store.replicas().at(located.replica->spec.uid);
       item.term = located.replica->group->term();
-      item.start = state.start.offset;
+      item.start = context_.replicas.log_start(*located.replica);
       item.high_watermark = located.replica->high_watermark;
       item.end = state.next_offset;
       item.bytes = state.bytes;

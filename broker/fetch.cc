@@ -101,13 +101,13 @@ bool Fetch::look(uint64_t id, size_t index) {
   Replica& replica = *located.replica;
   item.uid = replica.spec.uid;
   const store::ReplicaState& state = context_.store.replicas().at(item.uid);
-  if (item.asked.from < state.start.offset) {
-    item.error =
-        wire::WireError{Code::kExpired,
-                        "offset " + std::to_string(item.asked.from.value) +
-                            " is below the log's start " + std::to_string(state.start.offset.value),
-                        {},
-                        {}};
+  Offset start = context_.replicas.log_start(replica);
+  if (item.asked.from < start) {
+    item.error = wire::WireError{Code::kExpired,
+                                 "offset " + std::to_string(item.asked.from.value) +
+                                     " is below the log's start " + std::to_string(start.value),
+                                 {},
+                                 {}};
     return true;
   }
   if (item.asked.from < replica.high_watermark) return start_read(id, index, replica);
@@ -218,7 +218,7 @@ void Fetch::on_read_index(const raft::ReadReady& ready) {
     item.error = located.replica ? context_.not_leader(located.replica->spec.group, "the partition")
                                  : located.error;
   } else {
-    item.start = context_.store.replicas().at(located.replica->spec.uid).start.offset;
+    item.start = context_.replicas.log_start(*located.replica);
     item.end = located.replica->high_watermark;
   }
   list->second.open.erase(owner.item);
@@ -278,7 +278,7 @@ void Fetch::finish(uint64_t id) {
     out.error = item.error;
     if (Replica* replica = context_.replicas.find(item.uid)) {
       out.high_watermark = out.stable_end = replica->high_watermark;
-      out.log_start = context_.store.replicas().at(item.uid).start.offset;
+      out.log_start = context_.replicas.log_start(*replica);
     } else if (!out.error) {  // deleted while others of this fetch were read
       auto located = context_.leading(item.asked.where);
       out.error = located.replica

@@ -309,6 +309,15 @@ void Replicas::moved(Replica& replica) {
   if (!trims.empty() && trims.front().index <= replica.commit) to_trim_.insert(replica.spec.uid);
 }
 
+Offset Replicas::log_start(const Replica& replica) const {
+  const store::ReplicaState& state = store_.replicas().at(replica.spec.uid);
+  Offset start = state.start.offset;
+  for (const store::WantedTrim& trim : state.trims) {
+    if (trim.index <= replica.commit) start = std::max(start, trim.start.offset);
+  }
+  return start;
+}
+
 // What waits for the store (a base image is being made) or for this disk is tried at each turn.
 void Replicas::trim_committed() {
   for (auto next = to_trim_.begin(); next != to_trim_.end() && store_.may_trim();) {

@@ -101,6 +101,8 @@ class Replicas {
   /// Carries out what groups decided since the last call; returns what happened.
   std::vector<ReplicaEvent> settle();
   uint64_t uncommitted_bytes() const { return uncommitted_bytes_; }
+  /// Where the log begins for readers: what is committed to go is gone, also while its trim waits.
+  Offset log_start(const Replica& replica) const;
   /// Out of service here; told to the other brokers.
   const std::set<Uid>& faulty() const { return faulty_; }
   /// Appends of leaders that this disk had no room for, ever.

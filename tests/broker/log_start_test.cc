@@ -86,6 +86,7 @@ TEST_F(LogStartTest, ATrimThatIsCommittedWaitsForABaseImage) {
   ASSERT_FALSE(store_->may_trim());
   trim(start);
   EXPECT_EQ(state().start, store::LogStart{});
+  EXPECT_EQ(replicas_.log_start(replica()), start.offset) << "readers are told so already";
 
   disk_.release(DiskOp::Lane::kBackground);
   for (int i = 0; i < 1000 && !store_->may_trim(); ++i) {
