@@ -67,8 +67,10 @@ void CatalogKeeper::destroy_deleted() {
   for (const auto& [uid, state] : context_.store.replicas()) {
     if (state.life == store::Life::kDead) continue;
     bool deleted = context_.catalog.is_doomed(state.spec.topic, uid);
-    if (is_mutant(Mutant::kAbsentMeansDeleted))
+    // The catalog's own group is in no topic.
+    if (is_mutant(Mutant::kAbsentMeansDeleted) && state.spec.group != group()) {
       deleted |= !context_.catalog.topic(state.spec.topic);
+    }
     if (deleted || is_superseded(state)) doomed.push_back(uid);
   }
   for (Uid uid : doomed) {
